@@ -1,0 +1,31 @@
+// Which segments give the database as of a commit: pure, no I/O but the commit index of one segment.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/catalogue.h"
+
+namespace litewright {
+
+// What the user asked for: exactly one is set, or none for the newest.
+struct RestorePoint {
+  std::optional<WallTime> at;  // the newest commit seen at or before
+  std::optional<Txid> tx;
+  std::optional<std::string> name;
+};
+
+struct RestorePlan {
+  CommitRecord commit;  // the state to make
+  std::uint32_t page_size = 0;
+  std::vector<SegmentEntry> segments;  // oldest first; [0] is the snapshot; later versions override
+  std::uint64_t bytes_to_read = 0;     // sum of the objects' sizes
+};
+
+// Throws Error{kNoDatabase} where the point is not in the archive (message names the nearest commits on both
+// sides with their times, hint shows `litewright log`), Error{kDamaged} where objects it needs are missing
+// (names the txids).
+RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, const RestorePoint& point);
+
+}  // namespace litewright

@@ -1,0 +1,185 @@
+// A segment: an immutable object that holds the pages changed by a range of commits (base, last]. A range
+// that begins at nothing (base 0) is a snapshot. Byte layout and invariants: docs/formats/segment.md.
+//
+// Inside: one or more runs. A run holds page versions sorted by (page, order of arrival); of two versions of
+// one page with the same txid the later one counts, in a run and from run to run. A version is the whole
+// page, or a delta against the version before it in the archive's line of commits (which may be in an earlier
+// run or segment).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/clock.h"
+#include "base/types.h"
+#include "store/object_store.h"
+
+namespace litewright {
+
+inline constexpr std::uint16_t kSegmentFormatVersion = 1;
+
+struct PageVersion {
+  enum class Kind : std::uint8_t { kWhole = 0, kDelta = 1 };
+  PageNumber page;
+  Txid txid;
+  Kind kind = Kind::kWhole;
+  Bytes body;            // the page, or the bytes of append_page_delta; borrowed
+  Checksum128 checksum;  // page_checksum of the page after it. A cursor fills it for the last version of a
+                         // page in a run and gives only `low` for the others (`high` is then 0).
+};
+
+// One commit as the archive knows it: a restore point.
+struct CommitRecord {
+  Txid txid;
+  WallTime seen_at;              // when the archiver saw it
+  std::uint32_t page_count = 0;  // the database's size in pages after it
+  Checksum128 checksum;          // the whole database's after it
+  bool reconciled =
+      false;             // a gap: several commits nobody followed, found by comparison; not before gap_since
+  WallTime gap_since{};  // with `reconciled`: when the database was last known
+};
+
+// Where in the WAL capture stood after a segment's last commit (FACTS 14): what continuity is proven with.
+struct WalPosition {
+  std::uint32_t salt[2] = {0, 0};
+  FrameNumber frame;              // the last frame captured; 0: the WAL was empty or is unknown
+  std::uint64_t commit_hash = 0;  // checksum64 over the last commit's frames, headers included
+  bool operator==(const WalPosition&) const = default;
+};
+
+struct SegmentHeader {
+  std::uint32_t page_size = 0;
+  std::uint32_t epoch = 1;         // an unbroken line of commits
+  std::uint32_t parent_epoch = 0;  // in an epoch's first segment: the epoch it forked from
+  std::uint64_t fence = 0;         // the owner's number when it was written
+  Txid base;                       // exclusive
+  Txid last;                       // inclusive
+};
+
+// "segments/0000000000000001-0000000000000400.lws": base and last, decimal, 16 digits (20 where they need
+// it).
+std::string segment_name(Txid base, Txid last);
+std::optional<std::pair<Txid, Txid>> parse_segment_name(std::string_view name);
+
+struct SegmentWriterOptions {
+  SegmentHeader header;
+  int zstd_level = 1;
+  int threads = 1;  // > 1: frames are compressed by that many threads beside the caller's
+};
+
+// Writes one segment. Memory: a few frames per thread, the index of the current run (18 bytes a page, a run
+// ends by itself at kMaxPagesPerRun pages), 40 bytes a commit. Nothing is visible before finish() returned.
+class SegmentWriter {
+ public:
+  static constexpr std::uint32_t kMaxPagesPerRun = 65536;
+  static constexpr std::size_t kFrameBytes =
+      64 << 10;  // of records before compression; one larger record is a frame
+
+  SegmentWriter(ObjectStore& store, const SegmentWriterOptions& options);
+  ~SegmentWriter();
+  SegmentWriter(const SegmentWriter&) = delete;
+  SegmentWriter& operator=(const SegmentWriter&) = delete;
+
+  // Versions of a run come in ascending order of page, those of one page in order of arrival. A page lower
+  // than the last begins a new run; end_run() begins one too (for versions that arrived later than all
+  // before).
+  void add(const PageVersion& version);
+  void end_run();
+
+  // Commits (base, last], dense and ascending. `position` is absent where capture does not follow (a plain
+  // copy). Durable and visible when it returns; gives the object's size in bytes.
+  std::uint64_t finish(std::span<const CommitRecord> commits, const std::optional<WalPosition>& position);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Collects page versions in the order in which capture meets them and hands them to a writer sorted. Not
+// thread-safe.
+class RunBuffer {
+ public:
+  void add(const PageVersion& version);  // copies the body
+  std::size_t bytes() const;             // bodies and bookkeeping held now
+  bool empty() const;
+  void clear();  // keeps the memory
+  // Adds everything, sorted by (page, arrival), as a run of its own.
+  void write_to(SegmentWriter& writer) const;
+
+ private:
+  struct Entry {
+    PageNumber page;
+    PageVersion::Kind kind;
+    Txid txid;
+    std::uint64_t offset;
+    std::uint32_t length;
+    Checksum128 checksum;
+  };
+  std::vector<Entry> entries_;
+  std::vector<std::byte> bodies_;
+};
+
+struct RunInfo {
+  PageNumber first_page, last_page;
+  std::uint32_t pages = 0;  // distinct
+  std::uint64_t versions = 0;
+};
+
+// A segment opened for reading. Every read is checked against its checksum: damage throws Error{kDamaged}
+// that names the object and the place. A newer format version throws Error{kDamaged} with a hint to upgrade.
+// const methods may be called from several threads at once.
+class Segment {
+ public:
+  Segment(const ObjectStore& store, const std::string& name);
+  ~Segment();
+  Segment(Segment&&) noexcept;
+  Segment& operator=(Segment&&) noexcept;
+
+  const std::string& name() const;
+  std::uint64_t size() const;  // bytes of the object
+  const SegmentHeader& header() const;
+  const std::optional<WalPosition>& position() const;
+  std::span<const RunInfo> runs() const;
+  CommitRecord first_commit() const;  // from the footer: no further read
+  CommitRecord last_commit() const;
+  std::vector<CommitRecord> commits() const;  // all of them: one read
+
+  // The checksum of the last version of each page of a run, ascending: the ledger's part. No page data is
+  // read.
+  void page_checksums(std::size_t run,
+                      const std::function<void(PageNumber, const Checksum128&)>& visit) const;
+
+  // Reads the whole object once and compares its checksum with the footer's.
+  void verify_bytes() const;
+
+ private:
+  friend class RunCursor;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Goes through one run, or the pages [from, to] of it. Holds one decoded frame (about 64 KiB and its
+// compressed form).
+class RunCursor {
+ public:
+  RunCursor(const Segment& segment, std::size_t run, PageNumber from = PageNumber(1),
+            PageNumber to = PageNumber(0xffffffffu));
+  ~RunCursor();
+  RunCursor(RunCursor&&) noexcept;
+  RunCursor& operator=(RunCursor&&) noexcept;
+
+  // The next version, or nullopt at the end; its body is valid until the next call.
+  std::optional<PageVersion> next();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,34 @@
+// Reads everything in an archive and says what is not as it was written.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "archive/catalogue.h"
+
+namespace litewright {
+
+struct VerifyDamage {
+  std::string object;
+  std::string what;            // "frame 3 of run 0: checksum is not the recorded one"
+  Txid first_lost, last_lost;  // commits that can no longer be restored because of it; 0 and 0: none (a newer
+                               // object covers)
+};
+
+struct VerifyReport {
+  std::uint64_t objects = 0, bytes = 0, commits = 0, page_versions = 0;
+  std::vector<VerifyDamage> damage;
+  std::vector<MissingRange> missing;
+};
+
+struct VerifyOptions {
+  int threads = 2;
+  std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_all)> progress;
+};
+
+// Every object's bytes, every frame, every page version applied in order from each snapshot on with its
+// checksum held against the recorded one, every commit's whole-database checksum, the chain of commits.
+VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& options);
+
+}  // namespace litewright
