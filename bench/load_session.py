@@ -25,9 +25,9 @@ class Session:
     wal: int = 0  # bytes, the largest during the load
     rss: int | None = None  # bytes, the follower's peak up to the end of the load
     cpu: float | None = None  # CPU seconds a second during the load
-    cpu_all: float | None = None  # CPU seconds from its start to the end of the drain
+    cpu_all: float | None = None  # CPU seconds from its start until all was archived
     archived: int | None = None  # bytes the archive grew by
-    drained: float | None = None  # seconds from the last acknowledged commit to the last object
+    drained: float | None = None  # seconds from the last acknowledged commit to the object that holds it
     lags: list = dataclasses.field(default_factory=list)  # seconds a commit, Litewright alone
 
 
@@ -79,8 +79,10 @@ def run_session(contender, source, scratch, seconds, pause_ms=0):
             if pid:
                 result.cpu = (measure.cpu_seconds(pid) - cpu) / (time.monotonic() - began)
                 result.rss = measure.peak_rss(pid)
-                newest = arrivals.wait_quiet(QUIET, DRAIN_LIMIT)
-                result.cpu_all = measure.cpu_seconds(pid)
+                # Ours may be archived before the writer has even noted that its COMMIT returned.
+                after = 0 if contender.name == "litewright" else acknowledged(database)[-1]
+                arrivals.wait_quiet(QUIET, DRAIN_LIMIT, after)
+                result.cpu_all, newest = measure.cpu_seconds(pid), arrivals.newest()
     finally:
         contender.stop()
     acked = acknowledged(database)
@@ -89,7 +91,8 @@ def run_session(contender, source, scratch, seconds, pause_ms=0):
     result.wal = wal.bytes
     if pid:
         result.archived = measure.size_of(result.archive) - before
-        result.drained = max(0.0, (newest - acked[-1]) / 1e9)
+        result.drained = (newest - acked[-1]) / 1e9
         if contender.name == "litewright":
             result.lags = lags_of(arrivals.seen, first, acked)
+            result.drained = result.lags[-1]
     return result

@@ -131,15 +131,19 @@ class Arrivals(Sampler):
         for child in children:
             self._look(child)
 
-    def wait_quiet(self, seconds, limit):
-        """Returns when nothing new came for `seconds`, at the latest after `limit`; the time of the newest object."""
+    def newest(self):
+        """time.time_ns() of the newest object, 0 where there is none."""
+        return self.seen[-1][0] if self.seen else 0
+
+    def wait_quiet(self, seconds, limit, after=0):
+        """Returns when something came after `after` (time.time_ns()) and then nothing for `seconds`. After `limit`
+        seconds it gives up: a follower that never archives the last commit has no figure."""
         end = time.monotonic() + limit
         while time.monotonic() < end:
-            newest = self.seen[-1][0] if self.seen else 0
-            if time.time_ns() - newest > seconds * 1e9:
-                break
+            if self.newest() > after and time.time_ns() - self.newest() > seconds * 1e9:
+                return
             time.sleep(0.05)
-        return self.seen[-1][0] if self.seen else None
+        raise RuntimeError("%s: nothing new within %d s" % (self.folder, limit))
 
 
 def middle(values):

@@ -12,7 +12,6 @@ class Row:
     against: str | None = None  # the peer that the ratio is taken to
     target: str = ""
     met: bool | None = None
-    note: str = ""
 
     def ratio(self):
         base = self.peers.get(self.against)
@@ -53,9 +52,14 @@ def plain(value):
 
 
 def as_text(rows):
-    cells = [HEADINGS] + [row.cells() for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(HEADINGS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+    """For a terminal: a peer a line."""
+    blocks = [[[heading] for heading in HEADINGS]] + [[cell.split("; ") for cell in row.cells()] for row in rows]
+    widths = [max(len(text) for block in blocks for text in block[i]) for i in range(len(HEADINGS))]
+    lines = []
+    for block in blocks:
+        for n in range(max(map(len, block))):
+            texts = (cell[n] if n < len(cell) else "" for cell in block)
+            lines.append("  ".join(text.ljust(width) for text, width in zip(texts, widths)).rstrip())
     return "\n".join([lines[0], "  ".join("-" * width for width in widths)] + lines[1:])
 
 
