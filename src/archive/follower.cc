@@ -93,6 +93,7 @@ struct Follower::Session {
   SteadyTime last_flush{};
   SteadyTime gate_entered{};
   std::uint64_t scan_pages = 0;
+  WallTime known_until{};  // when the database was last known, before the scan
   FollowStatus counts;
 };
 
@@ -220,6 +221,7 @@ void Follower::Session::attach() {
 
 void Follower::Session::begin_scan() {
   counts.scans++;
+  known_until = capture.last_seen_at();
   capture.begin_collecting();
   scan.emplace(guard, ledger, capture, page_size);
   scan_pages = guard.main_bytes() / page_size;
@@ -258,8 +260,7 @@ void Follower::Session::end_scan() {
   if (unchanged) {
     capture.cancel_collecting();
   } else {
-    capture.end_collecting(page_count, gap ? std::optional(capture.last_seen_at()) : std::nullopt,
-                           part->batch);
+    capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
     flush_part(true);
   }
   capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));

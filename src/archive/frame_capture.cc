@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "archive/page_delta.h"
 #include "format/wal.h"
 
 namespace litewright {

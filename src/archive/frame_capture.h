@@ -58,6 +58,7 @@ class FrameCapture {
   bool was_collected(PageNumber page) const;
   // Ends collecting: everything since begin_collecting() becomes one commit of `page_count` pages.
   void end_collecting(std::uint32_t page_count, std::optional<WallTime> gap_since, CaptureBatch& batch);
+  void cancel_collecting() { collecting_ = false; }  // nothing differed: no commit
 
   enum class Progress {
     kComplete,   // everything up to index.max_frame
