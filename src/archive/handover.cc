@@ -39,6 +39,7 @@ void Handover::note_pin(const WalView& seen, const HandoverOutcome& last) {
 
 HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) {
   note_restart(seen);
+  if (proof_owed_ && !holding_ && abandon_for_proof(last)) return leave_for_proof(seen);
   switch (step_) {
     case Step::kIdle:
       return holding_ ? held(seen) : idle(seen);
@@ -82,6 +83,20 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
     default:
       return in_gate_step(seen, last);
   }
+}
+
+// Found by the model in handover_test: a restart that was not ours, in the middle of an approach. Whatever
+// was under way would end a pin without the proof.
+bool Handover::abandon_for_proof(const HandoverOutcome& last) {
+  if (step_ == Step::kEntering && last.ok) in_gate_ = true;
+  const bool under_way = step_ != Step::kIdle && step_ != Step::kProof && step_ != Step::kGateLeaving;
+  return under_way;
+}
+
+HandoverAction Handover::leave_for_proof(const WalView& seen) {
+  gate_succeeded_ = false;
+  if (in_gate_) return go(Step::kGateLeaving, HandoverAction::kLeaveGate);
+  return pause(seen);
 }
 
 // Writers run while most of the WAL is copied back; the gate is for the last few frames alone.

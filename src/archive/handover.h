@@ -74,7 +74,8 @@ class Handover {
 
   bool proof_owed() const { return proof_owed_; }
   bool holds_checkpoint_lock() const { return holding_; }
-  bool in_gate() const { return in_gate_; }
+  // Also while the answer to kEnterGate is still owed.
+  bool in_gate() const { return in_gate_ || step_ == Step::kEntering; }
 
   struct Counters {
     std::uint64_t gates = 0, gates_failed = 0, proofs = 0, proofs_refused = 0, yields = 0,
@@ -106,6 +107,8 @@ class Handover {
   HandoverAction held(const WalView& seen);
   HandoverAction go(Step step, HandoverAction action);
   HandoverAction pause(const WalView& seen);
+  bool abandon_for_proof(const HandoverOutcome& last);
+  HandoverAction leave_for_proof(const WalView& seen);
   HandoverAction give_up(const WalView& seen);
   HandoverAction after_approach(const WalView& seen, const HandoverOutcome& last);
   HandoverAction in_gate_step(const WalView& seen, const HandoverOutcome& last);

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <tuple>
 
 #include "base/durable_file.h"
 #include "base/error.h"
@@ -68,6 +69,16 @@ void remove_companions(const fs::path& target) {
   sync_folder(target.parent_path());
 }
 
+// The new file did not get its name: the old one has its -wal and -journal again.
+void put_companions_back(const fs::path& target, const std::vector<std::string>& kept) {
+  for (const std::string& name : kept) {
+    const std::size_t dash = name.rfind('-');
+    const std::string suffix = dash == std::string::npos ? "" : name.substr(dash);
+    if (suffix == "-wal" || suffix == "-journal")
+      std::ignore = ::link(name.c_str(), (target.string() + suffix).c_str());
+  }
+}
+
 void copy_ownership(const fs::path& from, int descriptor) {
   struct stat status{};
   if (::stat(from.c_str(), &status) != 0) return;
@@ -120,7 +131,12 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
   refuse_while_open(processes, target);
   report.kept = keep_aside(target, clock.wall());
   remove_companions(target);
-  file.commit(OnExisting::kReplace);
+  try {
+    file.commit(OnExisting::kReplace);
+  } catch (const Error&) {
+    put_companions_back(target, report.kept);
+    throw;
+  }
   report.seconds = clock.steady() - began;
   return report;
 }
