@@ -19,12 +19,17 @@ struct ArchiveIdentity {
   WallTime created{};
 };
 
+// A segment as its name and footer give it. It holds the commits first.txid to last.txid: all of (base, last]
+// but in a snapshot (base 0), whose history may begin at its own first commit.
 struct SegmentEntry {
   std::string name;
   std::uint64_t size = 0;  // bytes
   SegmentHeader header;
   std::optional<WalPosition> position;
   CommitRecord first, last;
+
+  bool is_snapshot() const { return header.base.value == 0; }
+  bool holds(Txid txid) const { return first.txid <= txid && txid <= last.txid; }
 };
 
 // points/<name>.json: a point named by hand.
@@ -34,7 +39,7 @@ struct NamedPoint {
   WallTime created{};
 };
 
-// A stretch of txids that no object covers: the commits that are lost.
+// A stretch of txids (base, last] that no object covers: the commits that are lost.
 struct MissingRange {
   Txid base, last;
 };
@@ -47,7 +52,8 @@ struct BadObject {
 
 class Catalogue {
  public:
-  // Reads names and footers. An empty or absent archive gives an empty catalogue (identity absent).
+  // Reads names and footers, the footers by a few threads. An empty or absent archive gives an empty
+  // catalogue (identity absent). A damaged object is left out and named in bad_objects.
   // An archive.json of a future format throws Error{kDamaged} with a hint to upgrade.
   static Catalogue load(const ObjectStore& store);
 
@@ -56,17 +62,21 @@ class Catalogue {
   std::vector<NamedPoint> points;      // ascending by txid
   std::vector<BadObject> bad_objects;
 
-  // The line of segments without overlap from the oldest snapshot to the newest commit: widest cover first.
+  // The segments that name every commit once, from the oldest snapshot (or, without one, the oldest segment)
+  // to the newest commit: at each place the widest. Where no segment begins at the end of the one before, one
+  // that overlaps it is taken: its commits up to there count as the earlier one's. Pointers into `segments`.
   std::vector<const SegmentEntry*> line() const;
+  // What lies between the parts of line(), and before it where there is no snapshot to begin with.
   std::vector<MissingRange> missing() const;
   std::optional<CommitRecord> newest() const;
-  std::optional<CommitRecord> oldest() const;
+  std::optional<CommitRecord> oldest() const;  // the first of the oldest snapshot; absent without snapshot
   const NamedPoint* find_point(std::string_view name) const;
 };
 
 // Makes archive.json where there is none; returns the identity.
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock);
-void put_point(ObjectStore& store,
-               const NamedPoint& point);  // replaces one of that name only with the same txid
+// Names a point (letters, digits, '.', '_', '-'; at most 64; Error{kUsage} otherwise). One of that name is
+// replaced only where it has the same txid: Error{kCantCreate} otherwise.
+void put_point(ObjectStore& store, const NamedPoint& point);
 
 }  // namespace litewright
