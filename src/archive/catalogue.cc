@@ -35,9 +35,7 @@ SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
                 fmt::format("{}: holds commits up to {} after {}, which is not what its name says", name,
                             entry.last.txid.value, entry.header.base.value));
   }
-  const bool first_fits =
-      entry.is_snapshot() ? entry.first.txid.value > 0 : entry.first.txid == entry.header.base.next();
-  if (!first_fits || entry.first.txid > entry.last.txid) {
+  if (entry.first.txid <= entry.header.base || entry.first.txid > entry.last.txid) {
     throw Error(ErrorCode::kDamaged,
                 fmt::format("{}: its first commit can't be {}", name, entry.first.txid.value));
   }
@@ -142,26 +140,25 @@ Catalogue Catalogue::load(const ObjectStore& store) {
 }
 
 std::vector<const SegmentEntry*> Catalogue::line() const {
-  // By the commit before the first they hold: where a line can take them up.
   std::vector<const SegmentEntry*> by_start;
   for (const SegmentEntry& entry : segments) by_start.push_back(&entry);
-  std::ranges::stable_sort(by_start, {}, [](const SegmentEntry* entry) { return entry->first.txid; });
+  std::ranges::stable_sort(by_start, {}, &SegmentEntry::start);
   auto next = by_start.begin();
   if (const auto first = oldest()) {
-    while ((*next)->first.txid < first->txid) ++next;
+    while ((*next)->start().next() < first->txid) ++next;
   }
   std::vector<const SegmentEntry*> line;
   const SegmentEntry* best = nullptr;
-  std::uint64_t end = 0;
+  Txid end(0);
   while (next != by_start.end()) {
-    // Nothing leads on: begin again after the gap.
-    if (best == nullptr || best->last.txid.value <= end) end = std::max(end, (*next)->first.txid.value - 1);
-    for (; next != by_start.end() && (*next)->first.txid.value - 1 <= end; ++next) {
+    // Where nothing leads on, the line begins again after the gap.
+    if (best == nullptr || best->last.txid <= end) end = std::max(end, (*next)->start());
+    for (; next != by_start.end() && (*next)->start() <= end; ++next) {
       if (best == nullptr || (*next)->last.txid >= best->last.txid) best = *next;
     }
-    if (best->last.txid.value <= end) continue;
+    if (best->last.txid <= end) continue;
     line.push_back(best);
-    end = best->last.txid.value;
+    end = best->last.txid;
   }
   return line;
 }
@@ -170,7 +167,7 @@ std::vector<MissingRange> Catalogue::missing() const {
   std::vector<MissingRange> missing;
   Txid end = oldest() ? Txid(oldest()->txid.value - 1) : Txid(0);
   for (const SegmentEntry* entry : line()) {
-    if (entry->first.txid > end.next()) missing.push_back({end, Txid(entry->first.txid.value - 1)});
+    if (entry->start() > end) missing.push_back({end, entry->start()});
     end = entry->last.txid;
   }
   return missing;

@@ -19,8 +19,8 @@ struct ArchiveIdentity {
   WallTime created{};
 };
 
-// A segment as its name and footer give it. It holds the commits first.txid to last.txid: all of (base, last]
-// but in a snapshot (base 0), whose history may begin at its own first commit.
+// A segment as its name and footer give it. It takes a line of commits from start() to last.txid; a snapshot
+// (base 0) may hold no commit before its own first.
 struct SegmentEntry {
   std::string name;
   std::uint64_t size = 0;  // bytes
@@ -29,7 +29,8 @@ struct SegmentEntry {
   CommitRecord first, last;
 
   bool is_snapshot() const { return header.base.value == 0; }
-  bool holds(Txid txid) const { return first.txid <= txid && txid <= last.txid; }
+  Txid start() const { return is_snapshot() ? Txid(first.txid.value - 1) : header.base; }
+  bool spans(Txid txid) const { return start() < txid && txid <= last.txid; }
 };
 
 // points/<name>.json: a point named by hand.

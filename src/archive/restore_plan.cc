@@ -24,22 +24,21 @@ std::string shown(Txid first, Txid last) {
   return fmt::format("commits {} to {}", first.value, last.value);
 }
 
-// The record of a commit: from the footers where they have it, else from the index of the segment that holds
+// The record of a commit: from the footers where they have it, else from the index of the segment that spans
 // the fewest commits.
 std::optional<CommitRecord> find_commit(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
   const SegmentEntry* holder = nullptr;
+  const auto breadth = [](const SegmentEntry& e) { return e.last.txid.value - e.start().value; };
   for (const SegmentEntry& entry : catalogue.segments) {
     if (entry.first.txid == txid) return entry.first;
     if (entry.last.txid == txid) return entry.last;
-    const auto commits = [](const SegmentEntry& e) { return e.last.txid.value - e.first.txid.value; };
-    if (entry.holds(txid) && (holder == nullptr || commits(entry) < commits(*holder))) holder = &entry;
+    if (entry.spans(txid) && (holder == nullptr || breadth(entry) < breadth(*holder))) holder = &entry;
   }
   if (holder == nullptr) return std::nullopt;
   const std::vector<CommitRecord> commits = Segment(store, holder->name).commits();
   const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
-  if (found != commits.end() && found->txid == txid) return *found;
-  throw Error(ErrorCode::kDamaged,
-              fmt::format("{}: commit {} is not in its index", holder->name, txid.value));
+  if (found == commits.end() || found->txid != txid) return std::nullopt;
+  return *found;
 }
 
 // The nearest commits that the archive knows below and above `txid`, in words.
@@ -85,13 +84,13 @@ CommitRecord commit_by_time(const ObjectStore& store, const Catalogue& catalogue
     const SegmentEntry& segment = **entry;
     if (segment.first.seen_at > at) continue;
     if (segment.last.seen_at > at) return newest_within(store, segment, at);
-    if (newer == nullptr || newer->first.txid <= segment.last.txid.next()) return segment.last;
+    if (newer == nullptr || newer->start() <= segment.last.txid) return segment.last;
     throw Error(ErrorCode::kDamaged,
                 fmt::format("{} can't be told: no object holds {}; the nearest before is {}, the nearest "
                             "after is {}",
                             format_local_time(at, Precision::kMilliseconds),
-                            shown(segment.last.txid.next(), Txid(newer->first.txid.value - 1)),
-                            shown(segment.last), shown(newer->first)),
+                            shown(segment.last.txid.next(), newer->start()), shown(segment.last),
+                            shown(newer->first)),
                 fmt::format("choose one of them: `litewright restore --tx {}`", segment.last.txid.value));
   }
   const CommitRecord first = line.front()->first;
@@ -184,7 +183,8 @@ RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, c
   if (point.at.has_value() + point.tx.has_value() + point.name.has_value() > 1) {
     throw Error(ErrorCode::kUsage, "a restore takes one point: a time, a commit or a name");
   }
-  RestorePlan plan{.commit = wanted_commit(store, catalogue, point)};
+  RestorePlan plan;
+  plan.commit = wanted_commit(store, catalogue, point);
   const SegmentChain chain = best_chain(catalogue, plan.commit);
   plan.page_size = chain.segments.front()->header.page_size;
   for (const SegmentEntry* entry : chain.segments) {
