@@ -43,6 +43,7 @@ struct CommitRecord {
   bool reconciled =
       false;             // a gap: several commits nobody followed, found by comparison; not before gap_since
   WallTime gap_since{};  // with `reconciled`: when the database was last known
+  bool operator==(const CommitRecord&) const = default;
 };
 
 // Where in the WAL capture stood after a segment's last commit (FACTS 14): what continuity is proven with.
@@ -136,6 +137,7 @@ struct RunInfo {
 // const methods may be called from several threads at once.
 class Segment {
  public:
+  struct State;  // of the reader's own files (archive/segment_index.h)
   Segment(const ObjectStore& store, const std::string& name);
   ~Segment();
   Segment(Segment&&) noexcept;
@@ -160,7 +162,6 @@ class Segment {
 
  private:
   friend class RunCursor;
-  struct State;
   std::unique_ptr<State> state_;
 };
 
