@@ -50,6 +50,8 @@ struct Follower::Session {
   // Following.
   void step();
   bool capture_now(const WalIndex& index, bool force);
+  bool close_open_segment(bool force);
+  bool wait_for_room(bool force);
   void begin_again(const WalIndex& index);
   HandoverOutcome perform(HandoverAction action);
   HandoverOutcome hand_over();
@@ -314,6 +316,7 @@ void Follower::Session::step() {
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
 bool Follower::Session::capture_now(const WalIndex& index, bool force) {
   while (true) {
+    if (!close_open_segment(force)) return false;
     const auto progress =
         capture.capture(index, part->batch, {.stop_after_commit = segment_open && !scan, .force = force});
     if (progress == FrameCapture::Progress::kComplete) break;
@@ -321,11 +324,8 @@ bool Follower::Session::capture_now(const WalIndex& index, bool force) {
       begin_again(index);
       return false;
     }
-    if (!uploader.has_room()) {
-      if (!force) return false;
-      std::this_thread::sleep_for(milliseconds(1));
-      continue;
-    }
+    if (segment_open && !scan && !part->batch.commits.empty()) continue;
+    if (!wait_for_room(force)) return false;
     flush_part(!scan && !part->batch.partial_commit);
   }
   if (capture.saw_zero_salts() && !zero_salts_reported) {
@@ -333,6 +333,24 @@ bool Follower::Session::capture_now(const WalIndex& index, bool force) {
     warn(
         "frames without salts in the WAL (SQLite 3.40.1 after a spill and ROLLBACK TO): archived; resetting "
         "the WAL");
+  }
+  return true;
+}
+
+// A segment whose parts are on their way ends with the commit that it was opened for: no later one may be in
+// it.
+bool Follower::Session::close_open_segment(bool force) {
+  if (!segment_open || scan || part->batch.commits.empty()) return true;
+  if (!wait_for_room(force)) return false;
+  flush_part(true);
+  return true;
+}
+
+bool Follower::Session::wait_for_room(bool force) {
+  while (!uploader.has_room()) {
+    uploader.check();
+    if (!force) return false;
+    std::this_thread::sleep_for(milliseconds(1));
   }
   return true;
 }
