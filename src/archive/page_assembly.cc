@@ -23,23 +23,6 @@ PlanSources::PlanSources(const ObjectStore& store, const RestorePlan& plan)
   }
 }
 
-std::vector<std::span<const MergeSource>> PlanSources::parts(std::size_t limit) const {
-  std::vector<std::span<const MergeSource>> parts;
-  std::span<const MergeSource> rest = sources_;
-  while (!rest.empty()) {
-    // overlap() only grows with the length: search for the longest that fits; one source always does.
-    std::size_t fits = 1;
-    std::size_t too_long = rest.size() + 1;
-    while (fits + 1 < too_long) {
-      const std::size_t middle = fits + (too_long - fits) / 2;
-      (overlap(rest.first(middle)) <= limit ? fits : too_long) = middle;
-    }
-    parts.push_back(rest.first(fits));
-    rest = rest.subspan(fits);
-  }
-  return parts;
-}
-
 bool PageUnderWork::apply(const PageVersion& version) {
   const MutableBytes now = in_spare_ ? spare_ : place_;
   if (version.kind == PageVersion::Kind::kWhole) {

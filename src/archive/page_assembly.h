@@ -23,9 +23,6 @@ class PlanSources {
   std::span<const MergeSource> sources() const { return sources_; }
   const PageDrops& drops() const { return drops_; }
 
-  // The sources cut, in order, into as few parts as keep overlap() of each within `limit`.
-  std::vector<std::span<const MergeSource>> parts(std::size_t limit) const;
-
  private:
   CommitRecord commit_;
   std::uint32_t page_size_;

@@ -33,6 +33,23 @@ std::size_t overlap(std::span<const MergeSource> sources) {
   return most;
 }
 
+std::vector<std::span<const MergeSource>> cut_by_overlap(std::span<const MergeSource> sources,
+                                                         std::size_t limit) {
+  std::vector<std::span<const MergeSource>> parts;
+  while (!sources.empty()) {
+    // overlap() only grows with the length: search for the longest that fits; one source always does.
+    std::size_t fits = 1;
+    std::size_t too_long = sources.size() + 1;
+    while (fits + 1 < too_long) {
+      const std::size_t middle = fits + (too_long - fits) / 2;
+      (overlap(sources.first(middle)) <= limit ? fits : too_long) = middle;
+    }
+    parts.push_back(sources.first(fits));
+    sources = sources.subspan(fits);
+  }
+  return parts;
+}
+
 PageMerge::PageMerge(std::span<const MergeSource> sources, PageNumber from, PageNumber to)
     : sources_(sources), from_(from), to_(to) {
   for (std::size_t i = 0; i < sources.size(); ++i) {

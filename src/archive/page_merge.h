@@ -26,6 +26,10 @@ void append_sources(const Segment& segment, TxidWindow window, std::vector<Merge
 // How many of the sources hold one and the same page at most: that many cursors are open at once.
 std::size_t overlap(std::span<const MergeSource> sources);
 
+// The sources cut, in order, into as few parts as keep overlap() of each within `limit` (at least 1).
+std::vector<std::span<const MergeSource>> cut_by_overlap(std::span<const MergeSource> sources,
+                                                         std::size_t limit);
+
 // Sources stand in order of arrival. A run is opened when the merge comes to its first page and closed after
 // its last, so memory is a decoded frame for each of overlap() runs. Not thread-safe; several merges may
 // share segments. Damage throws Error{kDamaged} from next() and the constructor.

@@ -247,7 +247,7 @@ RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, i
   RestoreResult result;
   result.page_count = page_count;
   ProgressMeter meter(options, page_count);
-  const auto parts = sources.parts(options.max_open_runs);
+  const auto parts = cut_by_overlap(sources.sources(), options.max_open_runs);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     PartWriter(sources, parts[i], file_descriptor, i == 0, meter).run(options.threads, result);
   }
