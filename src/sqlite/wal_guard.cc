@@ -141,6 +141,7 @@ WalIndex WalGuard::recovered_index() {
 CheckpointOutcome WalGuard::checkpoint() {
   int frames = -1;
   int copied = -1;
+  if (checkpoint_locked_) unlock_checkpoint();
   const int rc = sqlite3_wal_checkpoint_v2(checkpointer_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
                                            &frames, &copied);
   CheckpointOutcome outcome;
