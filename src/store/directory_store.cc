@@ -1,0 +1,297 @@
+#include "store/directory_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/error.h"
+#include "store/folder_walk.h"
+#include "store/object_name.h"
+
+namespace litewright {
+
+namespace {
+
+constexpr int kMaxAttempts = 8;  // at a temporary's or the lock's name
+// Written data is handed to the disk in pieces of this size, so that the fsync at the end has little to wait
+// for.
+constexpr std::uint64_t kWritebackBytes = 8 << 20;
+
+bool is_temporary(const std::string& name) { return name.starts_with('~') && name.ends_with(".tmp"); }
+
+std::string temporary_name() {
+  std::uint64_t random = 0;
+  if (getrandom(&random, sizeof random, 0) != sizeof random)
+    throw error_from_errno(errno, "get random bytes");
+  return fmt::format("~{:016x}.tmp", random);
+}
+
+void write_all(int fd, Bytes data, const std::string& what) {
+  while (!data.empty()) {
+    const ssize_t count = ::write(fd, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw error_from_errno(errno, "write " + what);
+    data = data.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+// An object that is being written under a temporary name, which goes when this goes.
+// Invariant: the temporary is ours, linked, and flocked by us until it was published or unlinked.
+class Temporary {
+ public:
+  Temporary(const std::string& root, std::string_view name)
+      : parts_(object_name_parts(name)), described_(root + "/" + std::string(name)) {
+    const Descriptor top = make_root(root);
+    folder_ = make_folder(top.get(), std::span(parts_).first(parts_.size() - 1), root);
+    for (int attempt = 0; attempt < kMaxAttempts && !file_; ++attempt) try_make();
+    if (!file_) throw Error(ErrorCode::kIo, "no temporary name was left in the folder of " + described_);
+  }
+  ~Temporary() {
+    if (!published_) unlinkat(folder_.get(), temporary_.c_str(), 0);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  void append(Bytes data) {
+    write_all(file_.get(), data, described_);
+    written_ += data.size();
+    if (written_ - handed_over_ < kWritebackBytes) return;
+    // A hint only: its failure, if any, shows at the fsync.
+    sync_file_range(file_.get(), static_cast<off64_t>(handed_over_),
+                    static_cast<off64_t>(written_ - handed_over_), SYNC_FILE_RANGE_WRITE);
+    handed_over_ = written_;
+  }
+
+  enum class IfThere { kRefuse, kReplace };
+  void publish(IfThere if_there) {
+    fsync_or_throw(file_.get(), described_);
+    const std::string& name = parts_.back();
+    if (if_there == IfThere::kReplace) {
+      if (renameat(folder_.get(), temporary_.c_str(), folder_.get(), name.c_str()) != 0) {
+        throw error_from_errno(errno, "replace " + described_);
+      }
+      published_ = true;
+      fsync_or_throw(folder_.get(), "the folder of " + described_);
+      return;
+    }
+    rename_without_replacing(name);
+    published_ = true;
+    if (fsync(folder_.get()) == 0) return;
+    const int error = errno;
+    unlinkat(folder_.get(), name.c_str(), 0);  // not known to be durable: then it must not be there
+    throw error_from_errno(error, "fsync the folder of " + described_);
+  }
+
+ private:
+  // Leaves file_ empty where the name is taken, or where a holder's cleaning came between open and flock.
+  void try_make() {
+    temporary_ = temporary_name();
+    const int fd =
+        openat(folder_.get(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == EEXIST) return;
+    if (fd < 0) throw error_from_errno(errno, "create " + described_);
+    Descriptor made(fd);
+    struct stat about{};
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &about) != 0 || about.st_nlink == 0) return;
+    file_ = std::move(made);
+  }
+
+  void rename_without_replacing(const std::string& name) {
+    const int folder = folder_.get();
+    int result = renameat2(folder, temporary_.c_str(), folder, name.c_str(), RENAME_NOREPLACE);
+    if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {  // a file system without it
+      result = linkat(folder, temporary_.c_str(), folder, name.c_str(), 0);
+      if (result == 0) unlinkat(folder, temporary_.c_str(), 0);
+    }
+    if (result == 0) return;
+    if (errno == EEXIST) throw Error(ErrorCode::kLocked, described_ + " exists already");
+    throw error_from_errno(errno, "publish " + described_);
+  }
+
+  std::vector<std::string> parts_;
+  std::string described_;
+  Descriptor folder_;
+  std::string temporary_;
+  Descriptor file_;
+  std::uint64_t written_ = 0;
+  std::uint64_t handed_over_ = 0;
+  bool published_ = false;
+};
+
+class DirectoryWriter final : public ObjectWriter {
+ public:
+  DirectoryWriter(const std::string& root, std::string_view name) : file_(root, name) {}
+  void append(Bytes data) override {
+    // After a failed write its bytes may be there in part: nothing may follow them.
+    if (failed_) throw Error(ErrorCode::kIo, "an earlier write to this object failed");
+    failed_ = true;
+    file_.append(data);
+    failed_ = false;
+  }
+  void commit() override {
+    if (failed_) throw Error(ErrorCode::kIo, "an earlier write to this object failed");
+    failed_ = true;  // whatever comes of it, this writer is done
+    file_.publish(Temporary::IfThere::kRefuse);
+  }
+
+ private:
+  Temporary file_;
+  bool failed_ = false;
+};
+
+class DirectoryReader final : public ObjectReader {
+ public:
+  DirectoryReader(Descriptor file, std::uint64_t size, std::string described)
+      : file_(std::move(file)), size_(size), described_(std::move(described)) {}
+
+  std::uint64_t size() const override { return size_; }
+
+  void read(std::uint64_t offset, MutableBytes out) const override {
+    if (offset > size_ || out.size() > size_ - offset) {
+      throw Error(ErrorCode::kDamaged, fmt::format("{} ends at byte {}, wanted {} bytes from {}", described_,
+                                                   size_, out.size(), offset));
+    }
+    while (!out.empty()) {
+      const ssize_t count = pread(file_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) throw error_from_errno(errno, "read " + described_);
+      if (count == 0) throw Error(ErrorCode::kDamaged, described_ + " was cut short while it was read");
+      offset += static_cast<std::uint64_t>(count);
+      out = out.subspan(static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  Descriptor file_;
+  std::uint64_t size_;
+  std::string described_;
+};
+
+class DirectoryHold final : public ObjectStore::Hold {
+ public:
+  explicit DirectoryHold(Descriptor lock) : lock_(std::move(lock)) {}
+
+ private:
+  Descriptor lock_;
+};
+
+// Removes the temporaries that no living writer has flocked.
+void remove_leftovers(int root) {
+  walk_files(root, "", [](int folder, const std::string& name, const std::string&) {
+    if (!is_temporary(name)) return;
+    const Descriptor file(openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0) unlinkat(folder, name.c_str(), 0);
+  });
+}
+
+// The lock file, flocked; none where somebody else has it.
+Descriptor lock_root(int root, const std::string& described) {
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    Descriptor lock(openat(root, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    if (!lock) throw error_from_errno(errno, "open " + described + "/lock");
+    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return Descriptor();
+      throw error_from_errno(errno, "lock " + described + "/lock");
+    }
+    // Somebody may have deleted the file before we locked it: then the next comer would lock another.
+    struct stat locked{};
+    struct stat named{};
+    if (fstat(lock.get(), &locked) == 0 && fstatat(root, "lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        locked.st_ino == named.st_ino && locked.st_dev == named.st_dev) {
+      return lock;
+    }
+  }
+  throw Error(ErrorCode::kLocked, described + "/lock is being replaced again and again");
+}
+
+}  // namespace
+
+DirectoryStore::DirectoryStore(std::string root) : root_(std::move(root)) {
+  if (root_.empty()) throw Error(ErrorCode::kUsage, "an archive's folder needs a name");
+}
+
+std::vector<ObjectInfo> DirectoryStore::list(std::string_view prefix) const {
+  std::vector<ObjectInfo> found;
+  const Descriptor top = open_root(root_);
+  if (!top) return found;
+  // Only the folder that the prefix names is read.
+  std::vector<std::string> parts;
+  const auto slash = prefix.rfind('/');
+  const std::string folder(prefix.substr(0, slash == std::string_view::npos ? 0 : slash));
+  if (slash != std::string_view::npos) {
+    if (!valid_object_name(folder)) return found;
+    parts = object_name_parts(folder);
+  }
+  const Descriptor start = open_folder(top.get(), parts, root_);
+  if (!start) return found;
+  walk_files(start.get(), folder, [&](int in, const std::string& name, const std::string& path) {
+    struct stat about{};
+    if (!path.starts_with(prefix) || !valid_object_name(path)) return;
+    if (fstatat(in, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode)) return;
+    found.push_back({path, static_cast<std::uint64_t>(about.st_size)});
+  });
+  std::ranges::sort(found, {}, &ObjectInfo::name);
+  return found;
+}
+
+std::unique_ptr<ObjectWriter> DirectoryStore::create(std::string_view name) {
+  return std::make_unique<DirectoryWriter>(root_, name);
+}
+
+std::unique_ptr<ObjectReader> DirectoryStore::open(std::string_view name) const {
+  const auto parts = object_name_parts(name);
+  const std::string described = root_ + "/" + std::string(name);
+  const Error absent(ErrorCode::kNoDatabase, "there is no " + described);
+  const Descriptor top = open_root(root_);
+  if (!top) throw absent;
+  const Descriptor folder = open_folder(top.get(), std::span(parts).first(parts.size() - 1), root_);
+  if (!folder) throw absent;
+  // O_NONBLOCK: a FIFO must not hold us up.
+  Descriptor file(openat(folder.get(), parts.back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file && errno == ENOENT) throw absent;
+  if (!file && errno == ELOOP) {
+    throw Error(ErrorCode::kPermission, described + " is a symbolic link, which is not followed");
+  }
+  if (!file) throw error_from_errno(errno, "open " + described);
+  struct stat about{};
+  if (fstat(file.get(), &about) != 0) throw error_from_errno(errno, "stat " + described);
+  if (!S_ISREG(about.st_mode)) throw Error(ErrorCode::kDamaged, described + " is not a regular file");
+  return std::make_unique<DirectoryReader>(std::move(file), static_cast<std::uint64_t>(about.st_size),
+                                           described);
+}
+
+void DirectoryStore::replace(std::string_view name, Bytes content) {
+  Temporary file(root_, name);
+  file.append(content);
+  file.publish(Temporary::IfThere::kReplace);
+}
+
+void DirectoryStore::remove(std::string_view name) {
+  const auto parts = object_name_parts(name);
+  const Descriptor top = open_root(root_);
+  if (!top) return;
+  const Descriptor folder = open_folder(top.get(), std::span(parts).first(parts.size() - 1), root_);
+  if (!folder) return;
+  if (unlinkat(folder.get(), parts.back().c_str(), 0) != 0 && errno != ENOENT) {
+    throw error_from_errno(errno, "remove " + root_ + "/" + std::string(name));
+  }
+  // Where it was absent too: an earlier removal may have failed at just this step.
+  fsync_or_throw(folder.get(), "the folder of " + root_ + "/" + std::string(name));
+}
+
+std::unique_ptr<ObjectStore::Hold> DirectoryStore::try_hold() {
+  const Descriptor top = make_root(root_);
+  Descriptor lock = lock_root(top.get(), root_);
+  if (!lock) return nullptr;
+  remove_leftovers(top.get());
+  return std::make_unique<DirectoryHold>(std::move(lock));
+}
+
+}  // namespace litewright
