@@ -21,7 +21,7 @@ struct LedgerOptions {
   std::size_t cache_bytes = 8 << 20;
 };
 
-// Not thread-safe. Invariants: (1) sum() is the wrapping sum of all entries; (2) no entry beyond page_count()
+// Not thread-safe; throws Error{kIo} where the file fails. Invariants: (1) sum() is the wrapping sum of all entries; (2) no entry beyond page_count()
 // is set; (3) the lock page is never set.
 class Ledger {
  public:
@@ -35,7 +35,8 @@ class Ledger {
 
   // Zero for a page that has none yet (or is beyond the end).
   Checksum128 get(PageNumber page);
-  // Grows page_count() where `page` is beyond it; the pages between stay unset.
+  // Grows page_count() where `page` is beyond it; the pages between stay unset until resize(). The lock page
+  // is left out: it changes nothing.
   void set(PageNumber page, const Checksum128& checksum);
   // The database's size after a commit: entries beyond it are forgotten; pages up to it that were never
   // written count as pages of zeros (SQLite leaves new freelist leaves unwritten: the file has zeros there).

@@ -207,10 +207,14 @@ std::uint64_t SegmentWriter::finish(std::span<const CommitRecord> commits,
   State& s = *state_;
   const SegmentHeader& header = s.options.header;
   if (s.finished) broken("finished twice");
-  if (commits.size() != header.last.value - header.base.value || commits.size() > kMaxCommits) {
+  const std::uint64_t all = header.last.value - header.base.value;
+  const bool enough =
+      header.base.value == 0 ? !commits.empty() && commits.size() <= all : commits.size() == all;
+  if (!enough || commits.size() > kMaxCommits) {
     broken(fmt::format("{} commits for ({}, {}]", commits.size(), header.base.value, header.last.value));
   }
-  Txid expected = header.base;
+  // A snapshot may begin with any commit, but all end with `last`.
+  Txid expected(header.last.value - commits.size());
   for (const auto& commit : commits) {
     if (commit.txid != ++expected)
       broken(fmt::format("commit {} where {} belongs", commit.txid.value, expected.value));

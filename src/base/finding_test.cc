@@ -1,0 +1,66 @@
+#include "base/finding.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace litewright {
+namespace {
+
+Finding pinned_wal() {
+  return {.id = "wal.pinned",
+          .severity = Severity::kCritical,
+          .database = "app.db",
+          .object = "reader 4711",
+          .figures = {{"wal_bytes", std::int64_t{1'200'000'000}},
+                      {"age_seconds", 180.0},
+                      {"ratio", 1.5},
+                      {"command", std::string("python3 app.py")},
+                      {"readers", std::int64_t{1}}},
+          .meaning = "a reader has pinned the WAL",
+          .remedy = "litewright locks app.db"};
+}
+
+TEST(Finding, JsonHasEveryKeyInOrderAndFiguresAsTheyAre) {
+  EXPECT_EQ(finding_to_json(pinned_wal()).dump(),
+            R"({"id":"wal.pinned","severity":"critical","database":"app.db","object":"reader 4711",)"
+            R"("figures":{"wal_bytes":1200000000,"age_seconds":180.0,"ratio":1.5,)"
+            R"("command":"python3 app.py","readers":1},)"
+            R"("meaning":"a reader has pinned the WAL","remedy":"litewright locks app.db"})");
+  EXPECT_EQ(finding_to_json(Finding{}).dump(),
+            R"({"id":"","severity":"ok","database":"","object":"","figures":{},"meaning":"","remedy":""})");
+}
+
+TEST(Finding, TextShowsSizesAndDurationsForPeople) {
+  EXPECT_EQ(
+      finding_to_text(pinned_wal()),
+      "critical  wal.pinned  app.db reader 4711\n"
+      "          a reader has pinned the WAL (wal 1.2 GB, age 3 min, ratio 1.5, command python3 app.py, "
+      "readers 1)\n"
+      "          run: litewright locks app.db\n");
+}
+
+TEST(Finding, ExitStatusFollowsTheWorst) {
+  struct Case {
+    std::vector<Severity> severities;
+    int status;
+  };
+  const std::vector<Case> cases = {
+      {{}, 0},
+      {{Severity::kOk, Severity::kInfo}, 0},
+      {{Severity::kWarning, Severity::kInfo}, 1},
+      {{Severity::kOk, Severity::kCritical, Severity::kWarning}, 2},
+  };
+  for (const Case& c : cases) {
+    std::vector<Finding> findings;
+    for (const Severity severity : c.severities) {
+      Finding finding;
+      finding.severity = severity;
+      findings.push_back(finding);
+    }
+    EXPECT_EQ(exit_status(findings), c.status);
+  }
+}
+
+}  // namespace
+}  // namespace litewright

@@ -1,0 +1,30 @@
+// The process table of Linux: /proc/PID/fd, /proc/PID/fdinfo and /proc/locks (FACTS 4 to 6).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/process_table.h"
+
+namespace litewright {
+
+// Stateless; usable from every thread. Takes about 1 ms for a hundred processes.
+class LinuxProcessTable final : public ProcessTable {
+ public:
+  FileHolders who_has_open(const std::vector<std::filesystem::path>& files,
+                           OwnProcess own_process) const override;
+};
+
+// A row of /proc/locks, or what follows `lock:` in /proc/PID/fdinfo/FD.
+struct LockRow {
+  HeldLock lock;
+  pid_t pid = 0;  // -1 for open-file locks
+  unsigned device_major = 0;
+  unsigned device_minor = 0;
+  std::uint64_t inode = 0;
+};
+
+// Nothing for a waiter's row ("->"), and for one that is not understood.
+std::optional<LockRow> parse_lock_row(std::string_view row);
+
+}  // namespace litewright
