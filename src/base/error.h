@@ -26,8 +26,8 @@ enum class ErrorCode : int {
 // `message` is one lower-case line; `hint` is the next command or step, empty where there is none.
 class Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, std::string message, std::string hint = "")
-      : std::runtime_error(std::move(message)), code_(code), hint_(std::move(hint)) {}
+  Error(ErrorCode code, const std::string& message, std::string hint = "")
+      : std::runtime_error(message), code_(code), hint_(std::move(hint)) {}
 
   ErrorCode code() const { return code_; }
   int exit_status() const { return static_cast<int>(code_); }

@@ -1,0 +1,160 @@
+#include "archive/archiver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "archive/catalogue.h"
+
+namespace litewright {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kFirstRetry{200};
+constexpr milliseconds kLongestRetry{30'000};
+constexpr milliseconds kSuspendWithin{60'000};
+
+milliseconds timeout_of(const json& request) {
+  return milliseconds(
+      std::clamp<std::int64_t>(request.value("timeout_ms", std::int64_t{60'000}), 1, 3'600'000));
+}
+
+}  // namespace
+
+void name_point(ObjectStore& store, const std::string& name, Txid txid, const Clock& clock) {
+  put_point(store, NamedPoint{name, txid, clock.wall()});
+}
+
+Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions options, FollowEvents events)
+    : store_(store),
+      clock_(clock),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      ownership_(store, clock, options_.follow.state_folder) {
+  options_.follow.fence = ownership_.fence();
+  events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
+    followed_once_ = true;
+    if (inner) inner(txid, reconciled);
+  };
+  ensure_archive(store_, options_.follow.database, clock_);
+}
+
+Archiver::~Archiver() = default;
+
+std::shared_ptr<Follower> Archiver::follower() const {
+  const std::lock_guard lock(mutex_);
+  return follower_;
+}
+
+void Archiver::protect() {
+  socket_ = std::make_unique<OwnerSocket>(
+      ownership_.socket(),
+      [this](const json& request, int connection) { return answer(request, connection); },
+      [this](int connection) { resume(connection); });
+  milliseconds retry = kFirstRetry;
+  while (wait_while_suspended()) {
+    try {
+      const auto current = follower();
+      current->run(Follower::Until::kStopped);
+      retry = kFirstRetry;
+    } catch (const Error& error) {
+      if (!followed_once_) throw;
+      if (events_.warning) events_.warning(fmt::format("{}; trying again", error.what()));
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, retry, [this] { return stopping_; });
+      retry = std::min(retry * 2, kLongestRetry);
+    }
+    const std::lock_guard lock(mutex_);
+    following_ = false;
+    changed_.notify_all();
+  }
+  socket_.reset();
+}
+
+// False: stop. Makes the follower of the next round.
+bool Archiver::wait_while_suspended() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || suspended_by_ < 0; });
+  if (stopping_) return false;
+  follower_ = std::make_shared<Follower>(store_, clock_, options_.follow, events_);
+  following_ = true;
+  return true;
+}
+
+void Archiver::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  if (follower_) follower_->stop();
+  changed_.notify_all();
+}
+
+BackupPoint Archiver::backup(const std::optional<std::string>& name) {
+  {
+    const std::lock_guard lock(mutex_);
+    follower_ = std::make_shared<Follower>(store_, clock_, options_.follow, events_);
+    if (stopping_) follower_->stop();
+  }
+  follower_->run(Follower::Until::kArchived);
+  const FollowStatus status = follower_->status();
+  if (status.archived < status.captured || status.archived.value == 0) {
+    throw Error(ErrorCode::kLocked, "stopped before the backup was complete",
+                "run it again: what is there stays");
+  }
+  if (name) name_point(store_, *name, status.archived, clock_);
+  return {status.archived, name};
+}
+
+FollowStatus Archiver::status() const {
+  const auto current = follower();
+  return current ? current->status() : FollowStatus{};
+}
+
+json Archiver::answer(const json& request, int connection) {
+  const std::string operation = request.value("op", "");
+  if (operation == "sync" || operation == "backup") {
+    const auto current = follower();
+    if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+    const Txid txid = current->sync(timeout_of(request));
+    if (request.contains("name")) name_point(store_, request["name"].get<std::string>(), txid, clock_);
+    return {{"txid", txid.value}};
+  }
+  if (operation == "status") {
+    const FollowStatus now = status();
+    return {
+        {"captured", now.captured.value}, {"archived", now.archived.value}, {"fence", ownership_.fence()}};
+  }
+  if (operation == "suspend") {
+    suspend(connection);
+    return {{"suspended", true}};
+  }
+  if (operation == "resume") {
+    resume(connection);
+    return {{"resumed", true}};
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("unknown request '{}'", operation));
+}
+
+// Archives what is there and closes the database, until that client says so or is gone.
+void Archiver::suspend(int connection) {
+  std::unique_lock lock(mutex_);
+  if (suspended_by_ >= 0)
+    throw Error(ErrorCode::kLocked, "another command has suspended the archiver", "try again");
+  suspended_by_ = connection;
+  if (follower_) follower_->stop();
+  if (!changed_.wait_for(lock, kSuspendWithin, [this] { return !following_ || stopping_; })) {
+    suspended_by_ = -1;
+    throw Error(ErrorCode::kLocked, "the archiver did not let go of the database in time", "try again");
+  }
+}
+
+void Archiver::resume(int connection) {
+  const std::lock_guard lock(mutex_);
+  if (suspended_by_ != connection) return;
+  suspended_by_ = -1;
+  changed_.notify_all();
+}
+
+}  // namespace litewright

@@ -1,0 +1,68 @@
+// The owner of a database's archive at work: takes the archive, follows the database, answers backup, sync
+// and suspend at its socket, begins again when following failed.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "archive/follower.h"
+#include "archive/owner.h"
+
+namespace litewright {
+
+struct ArchiverOptions {
+  FollowOptions follow;  // database, state_folder; the fence is filled here
+};
+
+// What `backup` gives: a point that the archive holds.
+struct BackupPoint {
+  Txid txid;
+  std::optional<std::string> name;
+};
+
+class Archiver {
+ public:
+  // Takes the archive. Throws Error{kLocked} where somebody else has it.
+  Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions options, FollowEvents events);
+  ~Archiver();
+
+  // Follows until stop(). A failure while following is reported as a warning and tried again after a while,
+  // more slowly each time; one at the very beginning is thrown.
+  void protect();
+  void stop();  // from any thread
+
+  // The state of now, archived (without following on). Gives its point; named if a name is given.
+  BackupPoint backup(const std::optional<std::string>& name);
+
+  FollowStatus status() const;
+
+ private:
+  nlohmann::json answer(const nlohmann::json& request, int connection);
+  void suspend(int connection);
+  void resume(int connection);
+  std::shared_ptr<Follower> follower() const;
+  bool wait_while_suspended();
+
+  ObjectStore& store_;
+  const Clock& clock_;
+  ArchiverOptions options_;
+  FollowEvents events_;
+  Ownership ownership_;
+  std::atomic<bool> followed_once_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<Follower> follower_;  // shared with requests that wait in it
+  bool stopping_ = false, following_ = false;
+  int suspended_by_ = -1;  // a connection of the socket; -1: nobody
+  std::unique_ptr<OwnerSocket> socket_;
+};
+
+// Records a name for a commit that is in the archive.
+void name_point(ObjectStore& store, const std::string& name, Txid txid, const Clock& clock);
+
+}  // namespace litewright

@@ -1,0 +1,37 @@
+// The fuzzy copy (FACTS 16): reads the database file in order while capture runs and checkpoints go on, and
+// archives the pages whose checksum is not the ledger's. With an empty ledger that is the first snapshot;
+// with the ledger of what was archived before it is the reconciled difference of a gap.
+//
+// Pages captured meanwhile win: they are skipped here. A page torn by somebody's backfill is a page that was
+// captured.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "archive/frame_capture.h"
+
+namespace litewright {
+
+class DatabaseScan {
+ public:
+  DatabaseScan(const WalGuard& guard, Ledger& ledger, const FrameCapture& capture, std::uint32_t page_size);
+
+  // Reads the next chunk (about 1 MiB) and adds what differs to the batch. False: the end of the file was
+  // reached.
+  bool step(Txid txid, CaptureBatch& batch);
+
+  std::uint32_t pages_done() const { return next_.value - 1; }
+  std::uint64_t pages_changed() const { return pages_changed_; }
+
+ private:
+  const WalGuard& guard_;
+  Ledger& ledger_;
+  const FrameCapture& capture_;
+  std::uint32_t page_size_;
+  PageNumber next_{1};
+  std::uint64_t pages_changed_ = 0;
+  std::vector<std::byte> chunk_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,516 @@
+#include "archive/follower.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "archive/resume.h"
+
+namespace litewright {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
+constexpr milliseconds kStopDrain{30'000};
+constexpr int kLeaveGateTries = 40;
+constexpr std::uint32_t kGateBacklogBytes = 4 << 20;
+
+}  // namespace
+
+// One stay at the database: from the first pin to the last close.
+struct Follower::Session {
+  Session(Follower& owner, Until run_until)
+      : follower(owner),
+        until(run_until),
+        catalogue(Catalogue::load(owner.store_)),
+        guard(owner.options_.database),
+        page_size(guard.page_size()),
+        ledger(LedgerOptions{owner.options_.state_folder, page_size}),
+        capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
+        newest(catalogue.newest()),
+        uploader(owner.store_, newest ? newest->txid : Txid(0),
+                 SegmentUploader::Events{
+                     [this](Txid txid, std::uint64_t bytes) { follower.note_stored(txid, bytes); },
+                     [this](const Error& error) {
+                       warn(fmt::format("archive: {}; trying again", error.what()));
+                     }}),
+        part(uploader.take_empty()) {}
+
+  void run();
+
+  // Beginning.
+  void attach();
+  void begin_scan();
+  void begin_epoch();
+  void scan_slice();
+  void end_scan();
+
+  // Following.
+  void step();
+  bool capture_now(const WalIndex& index, bool force);
+  bool close_open_segment(bool force);
+  bool wait_for_room(bool force);
+  void begin_again(const WalIndex& index);
+  HandoverOutcome perform(HandoverAction action);
+  HandoverOutcome hand_over();
+  HandoverOutcome checkpoint();
+  HandoverOutcome enter_gate();
+  WalView view(const WalIndex& index) const;
+  void sleep(milliseconds duration);
+
+  // Segments.
+  void flush_when_due();
+  void flush_part(bool seal);
+  bool flush_due() const;
+
+  // Requests and the end.
+  void answer_requests();
+  bool everything_archived();
+  void announce();
+  void leave();
+  void publish(const WalIndex& index);
+  void warn(const std::string& text) const {
+    if (follower.events_.warning) follower.events_.warning(text);
+  }
+
+  Follower& follower;
+  Until until;
+  Catalogue catalogue;
+  WalGuard guard;
+  std::uint32_t page_size;
+  Ledger ledger;
+  FrameCapture capture;
+  std::optional<CommitRecord> newest;
+  SegmentUploader uploader;
+  std::unique_ptr<SegmentPart> part;
+  std::optional<Handover> handover;
+  std::optional<DatabaseScan> scan;
+  HandoverOutcome outcome;
+  Txid segment_base;          // of the segment being collected
+  bool segment_open = false;  // parts of it were submitted
+  bool zero_salts_reported = false, announced = false, after_gap = false;
+  std::uint32_t epoch = 1, parent_epoch = 0;
+  SteadyTime last_flush{};
+  SteadyTime gate_entered{};
+  std::uint64_t scan_pages = 0;
+  WallTime known_until{};  // when the database was last known, before the scan
+  FollowStatus counts;
+};
+
+Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events)
+    : store_(store), clock_(clock), options_(std::move(options)), events_(std::move(events)) {}
+
+Follower::~Follower() = default;
+
+void Follower::run(Until until) {
+  const auto end = [this] {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    answered_.notify_all();
+  };
+  try {
+    Session session(*this, until);
+    session.run();
+    end();
+  } catch (...) {
+    end();
+    throw;
+  }
+}
+
+void Follower::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  wake_.notify_all();
+}
+
+Txid Follower::wait_for_capture(milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t ticket = ++sync_asked_;
+  wake_.notify_all();
+  const bool answered = answered_.wait_for(lock, timeout, [&] { return sync_answered_ >= ticket || ended_; });
+  if (ended_) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile", "litewright protect DB");
+  if (!answered) {
+    throw Error(
+        ErrorCode::kStoreUnreachable, fmt::format("not archived within {} ms", timeout.count()),
+        "the first snapshot may still be running, or the archive's disk is slow: try a longer --timeout");
+  }
+  return sync_txid_;
+}
+
+Txid Follower::sync(milliseconds timeout) {
+  const SteadyTime deadline = clock_.steady() + timeout;
+  const Txid txid = wait_for_capture(timeout);
+  while (true) {
+    std::unique_lock lock(mutex_);
+    if (ended_ && status_.archived < txid) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile");
+    if (status_.archived >= txid) return txid;
+    if (clock_.steady() >= deadline) {
+      throw Error(
+          ErrorCode::kStoreUnreachable,
+          fmt::format("commit {} is captured but not archived within {} ms", txid.value, timeout.count()),
+          "is the archive's disk full or slow? litewright log DB");
+    }
+    answered_.wait_until(lock, deadline);
+  }
+}
+
+void Follower::note_stored(Txid txid, std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    status_.archived = txid;
+    answered_.notify_all();
+  }
+  if (events_.stored) events_.stored(txid, bytes);
+}
+
+FollowStatus Follower::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+void Follower::Session::run() {
+  attach();
+  while (true) {
+    {
+      const std::lock_guard lock(follower.mutex_);
+      if (follower.stopping_ && !handover->in_gate() && !handover->holds_checkpoint_lock()) break;
+    }
+    step();
+    answer_requests();
+    if (!announced && everything_archived()) announce();
+    const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
+    if (until == Until::kArchived && announced && resting) break;
+  }
+  leave();
+}
+
+void Follower::Session::attach() {
+  rebuild_ledger(follower.store_, catalogue, ledger);
+  std::optional<WalPosition> archived_position;
+  if (const auto line = catalogue.line(); !line.empty()) {
+    if (line.back()->header.page_size != page_size) {
+      throw Error(ErrorCode::kConfig,
+                  fmt::format("the archive holds pages of {} bytes, the database now has pages of {}",
+                              line.back()->header.page_size, page_size),
+                  "keep the old archive and begin a new one: --archive OTHER");
+    }
+    archived_position = line.back()->position;
+    epoch = line.back()->header.epoch;
+  }
+  guard.pin();
+  const WalIndex index = guard.index();
+  const Txid last = newest ? newest->txid : Txid(0);
+  const WallTime last_seen = newest ? newest->seen_at : WallTime{};
+  segment_base = last;
+  const Continuity continuity = prove_continuity(guard, index, page_size, archived_position, ledger);
+  if (continuity.kind == Continuity::Kind::kForked) begin_epoch();
+  if (continuity.kind == Continuity::Kind::kContinues) {
+    capture.start(index, continuity.position, last, last_seen);
+  } else {
+    // Frames up to nBackfill are in the file; everything after them is captured (FACTS 16).
+    capture.start(index, std::min(index.backfilled, index.header.max_frame), last, last_seen);
+    begin_scan();
+  }
+  HandoverOptions options;
+  const std::uint32_t frame_bytes = page_size + 24;
+  options.wal_limit_frames = static_cast<std::uint32_t>(follower.options_.wal_limit_bytes / frame_bytes);
+  options.gate_backlog_frames = std::max<std::uint32_t>(kGateBacklogBytes / frame_bytes, 8);
+  handover.emplace(options, view(index));
+}
+
+void Follower::Session::begin_scan() {
+  counts.scans++;
+  known_until = capture.last_seen_at();
+  capture.begin_collecting();
+  scan.emplace(guard, ledger, capture, page_size);
+  scan_pages = guard.main_bytes() / page_size;
+}
+
+// The line forked: what was archived after the fork is on no other line (FACTS 14).
+void Follower::Session::begin_epoch() {
+  parent_epoch = epoch;
+  epoch++;
+}
+
+void Follower::Session::scan_slice() {
+  const SteadyTime end = follower.clock_.steady() + kScanSlice;
+  do {
+    if (part->batch.versions.bytes() >= (4u << 20)) {
+      if (!uploader.has_room()) return;
+      flush_part(false);
+    }
+    if (!scan->step(capture.last_txid().next(), part->batch)) return end_scan();
+  } while (follower.clock_.steady() < end);
+  if (follower.events_.scanning) follower.events_.scanning(scan->pages_done(), scan_pages);
+}
+
+// Everything up to max_frame is captured and laid over: consistent from here on, and only from here (FACTS
+// 16).
+void Follower::Session::end_scan() {
+  const WalIndex index = guard.index();
+  if (!capture_now(index, true)) return;
+  const bool in_wal = index.header.max_frame.value > 0 && index.header.page_count > 0;
+  const auto page_count =
+      in_wal ? index.header.page_count : static_cast<std::uint32_t>(guard.main_bytes() / page_size);
+  ledger.resize(page_count);
+  const bool unchanged = newest && !segment_open && part->batch.empty() && newest->page_count == page_count &&
+                         newest->checksum == ledger.sum();
+  const bool gap = capture.last_txid().value > 0;
+  if (unchanged) {
+    capture.cancel_collecting();
+  } else {
+    capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
+    flush_part(true);
+  }
+  capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
+  scan.reset();
+  after_gap = gap && !unchanged;
+  announced = false;
+}
+
+// Flushes what is there; true when the store has all that was captured.
+bool Follower::Session::everything_archived() {
+  if (scan || part->batch.partial_commit || capture.position() < guard.index().header.max_frame) return false;
+  if (!part->batch.empty() && uploader.has_room()) flush_part(true);
+  return part->batch.empty() && uploader.archived() >= capture.last_txid();
+}
+
+void Follower::Session::announce() {
+  announced = true;
+  if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
+}
+
+WalView Follower::Session::view(const WalIndex& index) const {
+  const WalLockHolders holders = guard.lock_holders();
+  WalView seen;
+  seen.now = follower.clock_.steady();
+  seen.generation = capture.generation();
+  seen.change = index.header.change;
+  seen.max_frame = index.header.max_frame.value;
+  seen.backfilled = index.backfilled.value;
+  seen.captured = capture.position().value;
+  seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
+  seen.zero_salt_frames = capture.saw_zero_salts();
+  return seen;
+}
+
+void Follower::Session::step() {
+  const WalIndex index = guard.index();
+  capture_now(index, handover->in_gate());
+  flush_when_due();
+  const HandoverAction action = handover->next(view(index), outcome);
+  outcome = HandoverOutcome{};
+  if (action != HandoverAction::kWait) {
+    outcome = perform(action);
+  } else if (scan) {
+    scan_slice();
+  } else {
+    publish(index);
+    sleep(handover->wait());
+  }
+}
+
+// False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
+bool Follower::Session::capture_now(const WalIndex& index, bool force) {
+  while (true) {
+    if (!close_open_segment(force)) return false;
+    const auto progress =
+        capture.capture(index, part->batch, {.stop_after_commit = segment_open && !scan, .force = force});
+    if (progress == FrameCapture::Progress::kComplete) break;
+    if (progress == FrameCapture::Progress::kLost) {
+      begin_again(index);
+      return false;
+    }
+    if (segment_open && !scan && !part->batch.commits.empty()) continue;
+    if (!wait_for_room(force)) return false;
+    flush_part(!scan && !part->batch.partial_commit);
+  }
+  if (capture.saw_zero_salts() && !zero_salts_reported) {
+    zero_salts_reported = true;
+    warn(
+        "frames without salts in the WAL (SQLite 3.40.1 after a spill and ROLLBACK TO): archived; resetting "
+        "the WAL");
+  }
+  return true;
+}
+
+// A segment whose parts are on their way ends with the commit that it was opened for: no later one may be in
+// it.
+bool Follower::Session::close_open_segment(bool force) {
+  if (!segment_open || scan || part->batch.commits.empty()) return true;
+  if (!wait_for_room(force)) return false;
+  flush_part(true);
+  return true;
+}
+
+bool Follower::Session::wait_for_room(bool force) {
+  while (!uploader.has_room()) {
+    uploader.check();
+    if (!force) return false;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  return true;
+}
+
+// Recovery dropped frames that were captured: a fork. The whole is compared with the ledger.
+void Follower::Session::begin_again(const WalIndex& index) {
+  warn(
+      "the WAL lost frames that were captured (recovery after a crash): comparing the database with the "
+      "archive");
+  if (!part->batch.empty() && !part->batch.partial_commit && !scan) flush_part(true);
+  if (!segment_open) begin_epoch();
+  capture.start(index, std::min(index.backfilled, index.header.max_frame), capture.last_txid(),
+                capture.last_seen_at());
+  begin_scan();
+}
+
+HandoverOutcome Follower::Session::perform(HandoverAction action) {
+  switch (action) {
+    case HandoverAction::kHandOver:
+      return hand_over();
+    case HandoverAction::kCheckpoint:
+      return checkpoint();
+    case HandoverAction::kEnterGate:
+      return enter_gate();
+    case HandoverAction::kLeaveGate: {
+      guard.leave_gate();
+      const std::chrono::duration<double, std::milli> stayed = follower.clock_.steady() - gate_entered;
+      counts.longest_gate_ms = std::max(counts.longest_gate_ms, stayed.count());
+      if (follower.events_.gate) follower.events_.gate(false);
+      return {};
+    }
+    case HandoverAction::kLockCheckpoint:
+      return {.ok = guard.lock_checkpoint()};
+    case HandoverAction::kUnlockCheckpoint:
+      guard.unlock_checkpoint();
+      return {};
+    case HandoverAction::kWait:
+      break;
+  }
+  return {};
+}
+
+HandoverOutcome Follower::Session::hand_over() {
+  const std::uint64_t generation = capture.generation();
+  if (!guard.take_next()) return {.ok = false};
+  const WalIndex index = guard.index();
+  // Restarted under our pin by somebody else: this pin may not end before the proof (FACTS 29).
+  const bool foreign_restart = !capture.same_generation(index) && !handover->holds_checkpoint_lock();
+  const bool captured = capture_now(index, true);
+  if (foreign_restart || !captured ||
+      (generation != capture.generation() && !handover->holds_checkpoint_lock())) {
+    guard.drop_next();
+    return {.ok = false};
+  }
+  guard.drop_old();
+  return {.ok = true, .mark = index.header.max_frame.value};
+}
+
+HandoverOutcome Follower::Session::checkpoint() {
+  const CheckpointOutcome done = guard.checkpoint();
+  return {.ok = !done.busy, .frames = done.frames, .copied = done.copied};
+}
+
+HandoverOutcome Follower::Session::enter_gate() {
+  gate_entered = follower.clock_.steady();
+  if (follower.events_.gate) follower.events_.gate(true);
+  const bool entered = guard.enter_gate([this] {
+    // Others wait for the write lock too: a checkpoint of theirs may wait for our mark.
+    const WalIndex index = guard.index();
+    capture_now(index, true);
+  });
+  if (!entered && follower.events_.gate) follower.events_.gate(false);
+  if (entered) gate_entered = follower.clock_.steady();
+  return {.ok = entered};
+}
+
+void Follower::Session::sleep(milliseconds duration) {
+  std::unique_lock lock(follower.mutex_);
+  const std::uint64_t answered = follower.sync_answered_;
+  follower.wake_.wait_for(lock, duration,
+                          [&] { return follower.stopping_ || follower.sync_asked_ > answered; });
+}
+
+bool Follower::Session::flush_due() const {
+  if (part->batch.empty() || part->batch.partial_commit || scan) return false;
+  const auto passed = follower.clock_.steady() - last_flush;
+  const bool busy = part->batch.versions.bytes() > follower.options_.busy_flush_bytes;
+  return uploader.idle() &&
+         passed >= (busy ? follower.options_.busy_flush_interval : follower.options_.flush_interval);
+}
+
+void Follower::Session::flush_when_due() {
+  if (flush_due() || (segment_open && !scan && !part->batch.commits.empty() && uploader.has_room()))
+    flush_part(true);
+}
+
+// Without `seal` the segment stays open: more of its last commit is to come.
+void Follower::Session::flush_part(bool seal) {
+  SegmentHeader header;
+  header.page_size = page_size;
+  header.epoch = epoch;
+  header.parent_epoch = parent_epoch;
+  header.fence = follower.options_.fence;
+  header.base = segment_base;
+  header.last = seal ? capture.last_txid() : capture.last_txid().next();
+  part->header = header;
+  part->last = seal;
+  part->position = seal ? std::optional(capture.commit_position()) : std::nullopt;
+  uploader.submit(std::move(part));
+  part = uploader.take_empty();
+  segment_open = !seal;
+  if (seal) segment_base = header.last;
+  last_flush = follower.clock_.steady();
+}
+
+void Follower::Session::answer_requests() {
+  std::unique_lock lock(follower.mutex_);
+  if (follower.sync_asked_ == follower.sync_answered_ || scan) return;
+  const std::uint64_t ticket = follower.sync_asked_;
+  lock.unlock();
+  const bool complete = capture_now(guard.index(), false);
+  if (complete && !part->batch.empty() && uploader.has_room()) flush_part(true);
+  if (!complete || !part->batch.empty()) return;
+  lock.lock();
+  follower.sync_answered_ = ticket;
+  follower.sync_txid_ = capture.last_txid();
+  follower.answered_.notify_all();
+}
+
+void Follower::Session::publish(const WalIndex& index) {
+  uploader.check();
+  counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
+  counts.captured = capture.last_txid();
+  counts.archived = uploader.archived();
+  counts.capture = capture.counters();
+  counts.handover = handover->counters();
+  const std::lock_guard lock(follower.mutex_);
+  follower.status_ = counts;
+}
+
+// Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
+// close (28).
+void Follower::Session::leave() {
+  bool in_gate = false;
+  if (!scan) {
+    for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
+    capture_now(guard.index(), true);
+  }
+  const bool give_up_scan = scan.has_value();
+  guard.close();
+  if (in_gate && follower.events_.gate) follower.events_.gate(false);
+  if (give_up_scan) return;  // nothing of it was visible; the next start scans anew
+  if (!part->batch.empty()) flush_part(true);
+  if (!uploader.drain(kStopDrain)) {
+    warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
+                     uploader.archived().value, capture.last_txid().value));
+  }
+  const std::lock_guard lock(follower.mutex_);
+  follower.status_.captured = capture.last_txid();
+  follower.status_.archived = uploader.archived();
+}
+
+}  // namespace litewright

@@ -1,0 +1,93 @@
+// Follows one live database into its archive: pins and gates by the hand-over protocol, captures every
+// commit, scans where continuity is not proven, cuts segments and hands them to the uploader.
+//
+// run() works on the calling thread alone with the database's connections; the other methods may be called
+// from any thread. Invariants: (1) a commit is "archived" only when its segment is durable in the store; (2)
+// what is captured reaches the new mark before an old pin ends; (3) on leaving, the connections are closed
+// properly (FACTS 28).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "archive/catalogue.h"
+#include "archive/database_scan.h"
+#include "archive/frame_capture.h"
+#include "archive/handover.h"
+#include "archive/segment_uploader.h"
+#include "base/clock.h"
+
+namespace litewright {
+
+struct FollowOptions {
+  std::string database;                      // path
+  std::string state_folder;                  // for the ledger's file
+  std::uint64_t fence = 0;                   // the owner's number, written into each segment
+  std::uint64_t wal_limit_bytes = 40 << 20;  // a gate is due above it
+  std::chrono::milliseconds flush_interval{15};
+  std::chrono::milliseconds busy_flush_interval{250};  // while more than busy_flush_bytes come in an interval
+  std::size_t busy_flush_bytes = 128 << 10;
+};
+
+struct FollowEvents {
+  // The first state is in the archive and commits are followed from here on; `reconciled`: after a gap.
+  std::function<void(Txid, bool reconciled)> following;
+  std::function<void(std::uint64_t pages_done, std::uint64_t pages_all)> scanning;
+  std::function<void(Txid, std::uint64_t bytes)> stored;
+  std::function<void(const std::string&)> warning;
+  // The gate is entered (true) or left: a watchdog must see to it that we don't stay there stopped (FACTS
+  // 31).
+  std::function<void(bool)> gate;
+};
+
+struct FollowStatus {
+  Txid captured, archived;
+  FrameCapture::Counters capture;
+  Handover::Counters handover;
+  std::uint64_t scans = 0;
+  std::uint32_t longest_wal_frames = 0;
+  double longest_gate_ms = 0;
+};
+
+class Follower {
+ public:
+  Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events);
+  ~Follower();
+
+  // Returns after stop(), or with `until_archived` as soon as the state at the call is in the archive (backup
+  // without an owner). Throws where the database or the archive makes it impossible to go on; then nothing of
+  // ours stays behind.
+  enum class Until { kStopped, kArchived };
+  void run(Until until);
+  void stop();
+
+  // Everything committed before the call is archived when it returns: that txid. Throws
+  // Error{kStoreUnreachable} when it took longer than `timeout`, Error{kLocked} when the follower stopped
+  // meanwhile.
+  Txid sync(std::chrono::milliseconds timeout);
+
+  FollowStatus status() const;
+
+ private:
+  struct Session;
+  Txid wait_for_capture(std::chrono::milliseconds timeout);
+  void note_stored(Txid txid, std::uint64_t bytes);
+
+  ObjectStore& store_;
+  const Clock& clock_;
+  FollowOptions options_;
+  FollowEvents events_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_, answered_;
+  std::uint64_t sync_asked_ = 0, sync_answered_ = 0;
+  Txid sync_txid_;
+  bool stopping_ = false, ended_ = false;
+  FollowStatus status_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,211 @@
+#include "archive/handover.h"
+
+#include <algorithm>
+
+namespace litewright {
+
+using std::chrono::milliseconds;
+
+Handover::Handover(const HandoverOptions& options, const WalView& at_pin)
+    : options_(options),
+      generation_(at_pin.generation),
+      mark_generation_(at_pin.generation),
+      mark_(at_pin.max_frame),
+      last_change_(at_pin.change),
+      changed_at_(at_pin.now) {}
+
+HandoverAction Handover::go(Step step, HandoverAction action) {
+  step_ = step;
+  return action;
+}
+
+// A restart under the CKPT lock is the one we asked for; any other needs proof before a pin may end (FACTS
+// 29).
+void Handover::note_restart(const WalView& seen) {
+  if (seen.generation == generation_) return;
+  generation_ = seen.generation;
+  if (holding_) {
+    restarted_in_hold_ = true;
+  } else {
+    proof_owed_ = true;
+  }
+}
+
+void Handover::note_pin(const WalView& seen, const HandoverOutcome& last) {
+  if (!last.ok) return;
+  mark_ = last.mark;
+  mark_generation_ = seen.generation;
+}
+
+HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) {
+  note_restart(seen);
+  if (proof_owed_ && !holding_ && abandon_for_proof(last)) return leave_for_proof(seen);
+  switch (step_) {
+    case Step::kIdle:
+      return holding_ ? held(seen) : idle(seen);
+    case Step::kProof:
+      if (last.ok) {
+        proof_owed_ = false;
+      } else {
+        counters_.proofs_refused++;
+        return pause(seen);
+      }
+      return idle(seen);
+    case Step::kYield:
+    case Step::kRefreshPin:
+      note_pin(seen, last);
+      return pause(seen);
+    case Step::kBackfillPin:
+      note_pin(seen, last);
+      if (!last.ok) return pause(seen);
+      return go(Step::kBackfillCheckpoint, HandoverAction::kCheckpoint);
+    case Step::kBackfillCheckpoint:
+      return pause(seen);
+    case Step::kApproachPin:
+      note_pin(seen, last);
+      if (!last.ok) return give_up(seen);
+      return go(Step::kApproachCheckpoint, HandoverAction::kCheckpoint);
+    case Step::kApproachCheckpoint:
+      return after_approach(seen, last);
+    case Step::kEntering:
+      if (!last.ok) return give_up(seen);
+      in_gate_ = true;
+      gate_succeeded_ = false;
+      counters_.gates++;
+      return go(Step::kGatePin, HandoverAction::kHandOver);
+    case Step::kHeldPin:
+      note_pin(seen, last);
+      if (!last.ok) return pause(seen);
+      holding_ = false;
+      return go(Step::kHeldUnlock, HandoverAction::kUnlockCheckpoint);
+    case Step::kHeldUnlock:
+      return pause(seen);
+    default:
+      return in_gate_step(seen, last);
+  }
+}
+
+// Found by the model in handover_test: a restart that was not ours, in the middle of an approach. Whatever
+// was under way would end a pin without the proof.
+bool Handover::abandon_for_proof(const HandoverOutcome& last) {
+  if (step_ == Step::kEntering && last.ok) in_gate_ = true;
+  const bool under_way = step_ != Step::kIdle && step_ != Step::kProof && step_ != Step::kGateLeaving;
+  return under_way;
+}
+
+HandoverAction Handover::leave_for_proof(const WalView& seen) {
+  gate_succeeded_ = false;
+  if (in_gate_) return go(Step::kGateLeaving, HandoverAction::kLeaveGate);
+  return pause(seen);
+}
+
+// Writers run while most of the WAL is copied back; the gate is for the last few frames alone.
+HandoverAction Handover::after_approach(const WalView& seen, const HandoverOutcome& last) {
+  rounds_++;
+  const std::uint32_t left = seen.max_frame - std::min(seen.max_frame, seen.backfilled);
+  if (!last.ok && left > options_.gate_backlog_frames) return give_up(seen);
+  if (left <= options_.gate_backlog_frames) return go(Step::kEntering, HandoverAction::kEnterGate);
+  if (rounds_ >= options_.approach_rounds) return give_up(seen);
+  return go(Step::kApproachPin, HandoverAction::kHandOver);
+}
+
+HandoverAction Handover::in_gate_step(const WalView& seen, const HandoverOutcome& last) {
+  const auto leave = [this] { return go(Step::kGateLeaving, HandoverAction::kLeaveGate); };
+  switch (step_) {
+    case Step::kGatePin:
+      note_pin(seen, last);
+      return last.ok ? go(Step::kGateCheckpoint, HandoverAction::kCheckpoint) : leave();
+    case Step::kGateCheckpoint:
+      if (!last.ok || last.frames != last.copied) return leave();
+      return go(Step::kGateLock, HandoverAction::kLockCheckpoint);
+    case Step::kGateLock:
+      if (!last.ok) return leave();
+      holding_ = true;
+      restarted_in_hold_ = false;
+      hold_since_ = seen.now;
+      return go(Step::kGateToZero, HandoverAction::kHandOver);
+    case Step::kGateToZero:
+      note_pin(seen, last);
+      gate_succeeded_ = last.ok;
+      return leave();
+    default:  // kGateLeaving
+      in_gate_ = false;
+      if (!gate_succeeded_) return give_up(seen);
+      retry_ = milliseconds(0);
+      resting_generation_ = seen.generation;
+      resting_frame_ = mark_;
+      return pause(seen);
+  }
+}
+
+// A gate that failed: somebody else's reader, checkpoint or long transaction stands in the way. Back off
+// (FACTS 31).
+HandoverAction Handover::give_up(const WalView& seen) {
+  counters_.gates_failed++;
+  retry_ = std::clamp(retry_ * 2, options_.first_retry, options_.longest_retry);
+  retry_at_ = seen.now + retry_;
+  return pause(seen);
+}
+
+bool Handover::gate_due(const WalView& seen) const {
+  if (seen.now < retry_at_ || seen.max_frame == 0) return false;
+  // After a gate our pin is on READ(0) and the next writer restarts the WAL: nothing to gate for until then.
+  const bool resting = resting_generation_ == seen.generation && resting_frame_ == seen.max_frame;
+  return !resting && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames);
+}
+
+// Under the CKPT lock: until the first frames of the new generation are there, or time is up.
+HandoverAction Handover::held(const WalView& seen) {
+  if (restarted_in_hold_ && seen.max_frame > 0 && !proof_owed_) {
+    return go(Step::kHeldPin, HandoverAction::kHandOver);
+  }
+  if (seen.now - hold_since_ <= options_.checkpoint_hold) return pause(seen);
+  counters_.holds_timed_out++;
+  holding_ = false;
+  if (restarted_in_hold_) proof_owed_ = true;
+  return go(Step::kHeldUnlock, HandoverAction::kUnlockCheckpoint);
+}
+
+HandoverAction Handover::idle(const WalView& seen) {
+  if (seen.change != last_change_) {
+    changed_at_ = seen.now;
+  }
+  const bool stands_still = seen.change == last_change_;
+  last_change_ = seen.change;
+  if (proof_owed_) {
+    counters_.proofs++;
+    return go(Step::kProof, HandoverAction::kCheckpoint);
+  }
+  const bool waited = seen.checkpoint_waits && stands_still;
+  if (waited && waited_before_) {
+    counters_.yields++;
+    return go(Step::kYield, HandoverAction::kHandOver);
+  }
+  waited_before_ = waited;
+  if (waited) return pause(seen);
+  if (mark_generation_ != seen.generation && seen.max_frame > 0) {
+    return go(Step::kRefreshPin, HandoverAction::kHandOver);
+  }
+  if (gate_due(seen)) {
+    rounds_ = 0;
+    return go(Step::kApproachPin, HandoverAction::kHandOver);
+  }
+  const bool whole = seen.backfilled >= seen.max_frame;
+  const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;
+  if (!whole && !tried && seen.now - changed_at_ >= options_.idle_backfill) {
+    backfill_done_generation_ = seen.generation;
+    backfill_done_frame_ = seen.max_frame;
+    return go(Step::kBackfillPin, HandoverAction::kHandOver);
+  }
+  return pause(seen);
+}
+
+// Short steps while something happens, longer ones when the database is quiet.
+HandoverAction Handover::pause(const WalView& seen) {
+  const auto quiet = std::chrono::duration_cast<milliseconds>(seen.now - changed_at_);
+  wait_ = std::clamp(quiet / 20, options_.step, options_.longest_step);
+  if (holding_ || proof_owed_ || seen.checkpoint_waits) wait_ = std::min(wait_, milliseconds(2));
+  return go(Step::kIdle, HandoverAction::kWait);
+}
+
+}  // namespace litewright

@@ -1,0 +1,248 @@
+#include "archive/owner.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/checksum.h"
+#include "base/error.h"
+
+namespace litewright {
+
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr char kOwnerObject[] = "owner.json";
+constexpr std::size_t kLongestLine = 1 << 20;
+
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    throw Error(ErrorCode::kCantCreate, fmt::format("{}: too long for a socket's path", path),
+                "set LITEWRIGHT_STATE to a shorter folder");
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+bool send_line(int descriptor, std::string line) {
+  line.push_back('\n');
+  for (std::size_t sent = 0; sent < line.size();) {
+    const ssize_t n = ::send(descriptor, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    sent += static_cast<std::size_t>(n);
+  }
+  return true;
+}
+
+// nullopt: the other side is gone, or nothing came within `timeout`. What follows the line stays in
+// `pending`.
+std::optional<std::string> receive_line(int descriptor, std::string& pending, milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  while (pending.size() < kLongestLine) {
+    if (const auto end = pending.find('\n'); end != std::string::npos) {
+      std::string line = pending.substr(0, end);
+      pending.erase(0, end + 1);
+      return line;
+    }
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return std::nullopt;
+    pollfd waiting{descriptor, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000)));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return std::nullopt;
+    char buffer[4096];
+    const ssize_t n = ::recv(descriptor, buffer, sizeof buffer, 0);
+    if (n <= 0) return std::nullopt;
+    pending.append(buffer, static_cast<std::size_t>(n));
+  }
+  return std::nullopt;
+}
+
+void write_owner(ObjectStore& store, const OwnerRecord& record) {
+  const json document = {{"fence", record.fence},
+                         {"pid", record.pid},
+                         {"host", record.host},
+                         {"socket", record.socket},
+                         {"since", record.since.time_since_epoch().count()}};
+  const std::string text = document.dump(2) + "\n";
+  store.replace(kOwnerObject, std::as_bytes(std::span(text)));
+}
+
+Error held_by(const ObjectStore& store) {
+  const auto owner = read_owner(store);
+  if (!owner) return Error(ErrorCode::kLocked, store.describe() + ": another archiver holds this archive");
+  return Error(
+      ErrorCode::kLocked,
+      fmt::format("{}: archived already by process {} on {}", store.describe(), owner->pid, owner->host),
+      fmt::format("stop it first (kill {}), or name another archive: --archive FOLDER", owner->pid));
+}
+
+}  // namespace
+
+std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
+  std::string text;
+  try {
+    text = read_object(store, kOwnerObject);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNoDatabase) return std::nullopt;
+    throw;
+  }
+  const json document = json::parse(text, nullptr, false);
+  if (!document.is_object()) {
+    throw Error(ErrorCode::kDamaged, store.describe() + "/" + kOwnerObject + " is not JSON",
+                "remove it when no litewright runs on this archive");
+  }
+  OwnerRecord record;
+  record.fence = document.value("fence", std::uint64_t{0});
+  record.pid = document.value("pid", 0);
+  record.host = document.value("host", "");
+  record.socket = document.value("socket", "");
+  record.since = WallTime(std::chrono::nanoseconds(document.value("since", std::int64_t{0})));
+  return record;
+}
+
+Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder)
+    : hold_(store.try_hold()) {
+  if (!hold_) throw held_by(store);
+  const auto before = read_owner(store);
+  const std::string place = store.describe();
+  record_.fence = before ? before->fence + 1 : 1;
+  record_.pid = ::getpid();
+  record_.host = host_name();
+  record_.socket =
+      fmt::format("{}/owner-{:016x}.sock", state_folder, checksum64(std::as_bytes(std::span(place))));
+  record_.since = clock.wall();
+  write_owner(store, record_);
+}
+
+OwnerSocket::OwnerSocket(std::string path, Handler handler, std::function<void(int)> gone)
+    : path_(std::move(path)), handler_(std::move(handler)), gone_(std::move(gone)) {
+  const sockaddr_un address = address_of(path_);
+  ::unlink(path_.c_str());  // a killed owner's; the archive is ours
+  listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener_ < 0) throw error_from_errno(errno, "make a socket");
+  const mode_t mask = ::umask(0177);
+  const int bound = ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  ::umask(mask);
+  if (bound != 0 || ::listen(listener_, 16) != 0) {
+    const int error_number = errno;
+    ::close(listener_);
+    throw error_from_errno(error_number, "listen at " + path_);
+  }
+  accepter_ = std::thread([this] { accept_loop(); });
+}
+
+OwnerSocket::~OwnerSocket() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const int descriptor : connections_) ::shutdown(descriptor, SHUT_RDWR);
+  }
+  ::shutdown(listener_, SHUT_RDWR);
+  accepter_.join();
+  for (std::thread& thread : threads_) thread.join();
+  ::close(listener_);
+  ::unlink(path_.c_str());
+}
+
+void OwnerSocket::accept_loop() {
+  while (true) {
+    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || descriptor < 0) {
+      if (descriptor >= 0) ::close(descriptor);
+      return;
+    }
+    if (connections_.size() >= kMaxConnections) {
+      ::close(descriptor);
+      continue;
+    }
+    connections_.push_back(descriptor);
+    threads_.emplace_back([this, descriptor] { serve(descriptor); });
+  }
+}
+
+void OwnerSocket::serve(int descriptor) {
+  std::string pending;
+  while (const auto line = receive_line(descriptor, pending, std::chrono::hours(24))) {
+    json answer;
+    try {
+      const json request = json::parse(*line, nullptr, false);
+      if (!request.is_object()) throw Error(ErrorCode::kUsage, "the request is not a JSON object");
+      answer = handler_(request, descriptor);
+    } catch (const Error& error) {
+      answer = {
+          {"error", {{"code", error.exit_status()}, {"message", error.what()}, {"hint", error.hint()}}}};
+    } catch (const json::exception& error) {
+      answer = {{"error",
+                 {{"code", static_cast<int>(ErrorCode::kUsage)}, {"message", error.what()}, {"hint", ""}}}};
+    }
+    if (!send_line(descriptor, answer.dump())) break;
+  }
+  gone_(descriptor);
+  const std::lock_guard lock(mutex_);
+  std::erase(connections_, descriptor);
+  ::close(descriptor);
+}
+
+std::optional<OwnerClient> OwnerClient::connect(ObjectStore& store) {
+  const auto owner = read_owner(store);
+  if (!owner) return std::nullopt;
+  const sockaddr_un address = address_of(owner->socket);
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) throw error_from_errno(errno, "make a socket");
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return OwnerClient(descriptor, *owner);
+  }
+  ::close(descriptor);
+  if (store.try_hold()) return std::nullopt;  // the last owner is gone
+  throw held_by(store);
+}
+
+OwnerClient::~OwnerClient() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+OwnerClient::OwnerClient(OwnerClient&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), owner_(std::move(other.owner_)) {}
+
+json OwnerClient::ask(const json& request, milliseconds timeout) {
+  std::string pending;
+  const bool sent = send_line(descriptor_, request.dump());
+  const auto line = sent ? receive_line(descriptor_, pending, timeout) : std::nullopt;
+  if (!line) {
+    throw Error(
+        ErrorCode::kLocked,
+        fmt::format("the archiver (process {}) did not answer within {} ms", owner_.pid, timeout.count()),
+        "is it stopped? ps -o pid,stat,cmd -p " + std::to_string(owner_.pid));
+  }
+  json answer = json::parse(*line, nullptr, false);
+  if (answer.contains("error")) {
+    const json& error = answer["error"];
+    throw Error(static_cast<ErrorCode>(error.value("code", 70)), error.value("message", ""),
+                error.value("hint", ""));
+  }
+  return answer;
+}
+
+}  // namespace litewright

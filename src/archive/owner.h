@@ -1,0 +1,92 @@
+// One writer at a time: the owner of an archive, its fencing number, and the Unix socket at which it takes
+// requests.
+//
+// owner.json in the archive: {"fence": N, "pid": …, "host": …, "socket": …, "since": …}: who took it last. It
+// is held only as long as the store's hold is (ObjectStore::try_hold).
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/object_store.h"
+
+namespace litewright {
+
+struct OwnerRecord {
+  std::uint64_t fence = 0;  // grows by one with each owner
+  int pid = 0;
+  std::string host;
+  std::string socket;  // path of the Unix socket, of the same machine
+  WallTime since{};
+};
+
+std::optional<OwnerRecord> read_owner(const ObjectStore& store);
+
+// Holds the archive for this process. Throws Error{kLocked} that names the owner where there is one.
+class Ownership {
+ public:
+  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder);
+  std::uint64_t fence() const { return record_.fence; }
+  const std::string& socket() const { return record_.socket; }
+
+ private:
+  std::unique_ptr<ObjectStore::Hold> hold_;
+  OwnerRecord record_;
+};
+
+// Answers requests, one JSON object a line in, one a line out, until destroyed; each connection has a thread,
+// at most kMaxConnections at once. The handler may throw Error: it travels as {"error": {code, message,
+// hint}}. `gone` is called when a connection ends (a client that asked to suspend and died lets the owner go
+// on).
+class OwnerSocket {
+ public:
+  static constexpr std::size_t kMaxConnections = 16;
+  using Handler = std::function<nlohmann::json(const nlohmann::json& request, int connection)>;
+
+  OwnerSocket(std::string path, Handler handler, std::function<void(int connection)> gone);
+  ~OwnerSocket();
+  OwnerSocket(const OwnerSocket&) = delete;
+  OwnerSocket& operator=(const OwnerSocket&) = delete;
+
+ private:
+  void accept_loop();
+  void serve(int descriptor);
+
+  std::string path_;
+  Handler handler_;
+  std::function<void(int)> gone_;
+  int listener_ = -1;
+  std::mutex mutex_;
+  bool stopping_ = false;
+  std::vector<int> connections_;
+  std::vector<std::thread> threads_;
+  std::thread accepter_;
+};
+
+// A connection to an archive's owner; nullopt where there is none (nobody holds the store).
+class OwnerClient {
+ public:
+  static std::optional<OwnerClient> connect(ObjectStore& store);
+  ~OwnerClient();
+  OwnerClient(OwnerClient&& other) noexcept;
+  OwnerClient& operator=(OwnerClient&&) = delete;
+
+  // Throws the owner's Error, or Error{kLocked} where it ended or did not answer within `timeout`.
+  nlohmann::json ask(const nlohmann::json& request, std::chrono::milliseconds timeout);
+  const OwnerRecord& owner() const { return owner_; }
+
+ private:
+  OwnerClient(int descriptor, OwnerRecord owner) : descriptor_(descriptor), owner_(std::move(owner)) {}
+  int descriptor_ = -1;
+  OwnerRecord owner_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,76 @@
+// Puts segments into the store on a thread of its own, so that a slow store never delays a pin or a gate.
+// Takes parts of segments in order: a segment ends with the part that carries its commits.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "archive/frame_capture.h"
+#include "archive/segment.h"
+#include "store/object_store.h"
+
+namespace litewright {
+
+struct SegmentPart {
+  SegmentHeader header;  // of its segment, the same in each part
+  CaptureBatch batch;
+  bool last = false;  // ends the segment: batch.commits of all parts are its commits
+  std::optional<WalPosition> position;
+};
+
+class SegmentUploader {
+ public:
+  static constexpr std::size_t kMaxQueued = 2;
+
+  struct Events {
+    // Both called on the uploader's thread.
+    std::function<void(Txid archived, std::uint64_t bytes)> stored;
+    std::function<void(const Error&)>
+        failed;  // it is tried again; a bound of capture's batches holds meanwhile
+  };
+
+  SegmentUploader(ObjectStore& store, Txid archived, Events events);
+  ~SegmentUploader();  // gives up what is queued: call drain() first
+  SegmentUploader(const SegmentUploader&) = delete;
+  SegmentUploader& operator=(const SegmentUploader&) = delete;
+
+  bool has_room() const;
+  bool idle() const;
+  // An empty part whose memory was used before, where there is one.
+  std::unique_ptr<SegmentPart> take_empty();
+  void submit(
+      std::unique_ptr<SegmentPart> part);  // only with has_room(); throws what made a segment of parts fail
+
+  void check() const;  // throws what made a segment of parts fail
+
+  Txid archived() const;  // everything up to it is durable in the store
+  // True when archived() >= txid within `timeout`.
+  bool wait_archived(Txid txid, std::chrono::milliseconds timeout) const;
+  // Waits until everything queued is stored. False: not within `timeout`.
+  bool drain(std::chrono::milliseconds timeout) const;
+
+ private:
+  void run();
+  void store_part(SegmentPart& part);
+  void put_whole(SegmentPart& part);
+
+  ObjectStore& store_;
+  Events events_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::deque<std::unique_ptr<SegmentPart>> queue_;
+  std::vector<std::unique_ptr<SegmentPart>> empty_;
+  std::unique_ptr<SegmentWriter> writer_;  // of a segment whose last part is to come
+  std::vector<CommitRecord> open_commits_;
+  std::optional<Error> broken_;
+  Txid archived_;
+  bool busy_ = false, stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace litewright

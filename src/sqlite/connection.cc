@@ -1,0 +1,153 @@
+#include "sqlite/connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace litewright {
+
+Error sqlite_error(int rc, const std::string& message) {
+  switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Error(ErrorCode::kLocked, message, "try again, or see who holds it: fuser FILE, /proc/locks");
+    case SQLITE_CORRUPT:
+      return Error(ErrorCode::kDamaged, message, "restore it from its archive: litewright restore DB");
+    case SQLITE_NOTADB:
+      return Error(ErrorCode::kDamaged, message, "the file is encrypted or not a SQLite database");
+    case SQLITE_CANTOPEN:
+      return Error(ErrorCode::kNoDatabase, message, "check the path and its permissions");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return Error(ErrorCode::kPermission, message,
+                   "run as the user who owns the database; the folder must be writable too (-wal, -shm)");
+    case SQLITE_FULL:
+      return Error(ErrorCode::kIo, message, "free some disk space, then try again");
+    case SQLITE_MISUSE:
+    case SQLITE_INTERNAL:
+      return Error(ErrorCode::kInternal, message);
+    default:
+      return Error(ErrorCode::kIo, message);
+  }
+}
+
+namespace {
+
+// A path as a URI that says immutable.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool special = c == '%' || c == '?' || c == '#';
+    uri += special ? fmt::format("%{:02X}", static_cast<unsigned char>(c)) : std::string(1, c);
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
+Connection::Connection(std::string path, const ConnectionOptions& options) : path_(std::move(path)) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (options.mode == OpenMode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
+  if (options.mode == OpenMode::kReadWrite) flags |= SQLITE_OPEN_READWRITE;
+  if (options.mode == OpenMode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const bool immutable = options.mode == OpenMode::kImmutable;
+  if (immutable) flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  const std::string name = immutable ? immutable_uri(path_) : path_;
+  const int rc = sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr);
+  if (rc != SQLITE_OK) {
+    const Error failure = error(rc, "open");
+    sqlite3_close(handle_);
+    throw failure;
+  }
+  sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
+}
+
+Connection::~Connection() { sqlite3_close_v2(handle_); }
+
+Error Connection::error(int rc, std::string_view doing) const {
+  const char* reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(rc);
+  return sqlite_error(rc, fmt::format("{}: {}: {} (SQLite code {})", path_, doing, reason, rc));
+}
+
+int Connection::try_execute(const char* sql) {
+  return sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) & 0xff;
+}
+
+void Connection::execute(const char* sql) {
+  const int rc = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  if (rc != SQLITE_OK) throw error(rc, sql);
+}
+
+std::optional<std::int64_t> Connection::query_integer(std::string_view sql) {
+  Statement statement = prepare(sql);
+  if (!statement.step() || statement.is_null(0)) return std::nullopt;
+  return statement.integer(0);
+}
+
+std::string Connection::query_text(std::string_view sql) {
+  Statement statement = prepare(sql);
+  return statement.step() ? statement.text(0) : std::string();
+}
+
+void Connection::set_busy_handler(std::function<bool(int)> keep_waiting) {
+  busy_handler_ = std::move(keep_waiting);
+  sqlite3_busy_handler(
+      handle_,
+      [](void* self, int tries) -> int {
+        return static_cast<Connection*>(self)->busy_handler_(tries) ? 1 : 0;
+      },
+      this);
+}
+
+Statement::Statement(sqlite3* connection, std::string_view sql) : connection_(connection) {
+  const int rc =
+      sqlite3_prepare_v2(connection, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  if (rc != SQLITE_OK) throw sqlite_error(rc, fmt::format("{}: {}", sql, sqlite3_errmsg(connection)));
+}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Statement::Statement(Statement&& other) noexcept
+    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+
+void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
+
+void Statement::bind(int index, std::string_view value) {
+  sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+}
+
+bool Statement::step() {
+  const int rc = sqlite3_step(statement_);
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) return false;
+  throw sqlite_error(rc, fmt::format("{}: {}", sqlite3_sql(statement_), sqlite3_errmsg(connection_)));
+}
+
+void Statement::reset() { sqlite3_reset(statement_); }
+int Statement::column_count() const { return sqlite3_column_count(statement_); }
+bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  const auto length = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return data != nullptr ? std::string(data, length) : std::string();
+}
+
+Transaction::Transaction(Connection& connection, Kind kind) : connection_(connection) {
+  connection_.execute(kind == Kind::kWrite ? "BEGIN IMMEDIATE" : "BEGIN");
+}
+
+Transaction::~Transaction() {
+  if (open_) connection_.try_execute("ROLLBACK");
+}
+
+void Transaction::commit() {
+  connection_.execute("COMMIT");
+  open_ = false;
+}
+
+std::string sqlite_library_version() { return sqlite3_libversion(); }
+
+}  // namespace litewright

@@ -1,0 +1,107 @@
+// A thin layer over SQLite's connections, statements and transactions: errors become Error, nothing else
+// changes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/types.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace litewright {
+
+// kImmutable: read only, no locks, no -wal or -shm looked at or made; for a file that nobody else can change.
+enum class OpenMode { kReadOnly, kReadWrite, kCreate, kImmutable };
+
+struct ConnectionOptions {
+  OpenMode mode = OpenMode::kReadWrite;
+  std::chrono::milliseconds busy_timeout{5000};
+};
+
+// A prepared statement. Must not outlive its connection.
+class Statement {
+ public:
+  Statement(sqlite3* connection, std::string_view sql);
+  ~Statement();
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&&) = delete;
+
+  void bind(int index, std::int64_t value);  // 1 is the first
+  void bind(int index, std::string_view value);
+  bool step();  // true: a row is there; false: done
+  void reset();
+
+  int column_count() const;
+  bool is_null(int column) const;
+  std::int64_t integer(int column) const;
+  double real(int column) const;
+  std::string text(int column) const;  // "" for NULL
+
+ private:
+  sqlite3* connection_;
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+// One connection; used from one thread at a time. Closing it is SQLite's close: the last one checkpoints
+// (FACTS 11).
+class Connection {
+ public:
+  // Throws Error{kNoDatabase|kPermission|kDamaged|kLocked|kIo} naming the file.
+  Connection(std::string path, const ConnectionOptions& options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void execute(const char* sql);
+  // SQLite's primary result code instead of an Error, for the statements whose BUSY is an answer.
+  int try_execute(const char* sql);
+  Statement prepare(std::string_view sql) { return Statement(handle_, sql); }
+  std::optional<std::int64_t> query_integer(std::string_view sql);
+  std::string query_text(std::string_view sql);
+
+  // While waiting for a lock SQLite asks the handler whether to go on; the count says how often it asked
+  // before. Replaces the busy timeout. The handler must not use this connection.
+  void set_busy_handler(std::function<bool(int)> keep_waiting);
+
+  sqlite3* handle() const { return handle_; }
+  const std::string& path() const { return path_; }
+
+  // The Error for SQLite's result code `rc`, with the connection's message and `doing`.
+  Error error(int rc, std::string_view doing) const;
+
+ private:
+  std::string path_;
+  sqlite3* handle_ = nullptr;
+  std::function<bool(int)> busy_handler_;
+};
+
+// Throws the Error that `rc` (a SQLite result code) stands for.
+Error sqlite_error(int rc, const std::string& message);
+
+// A transaction that is rolled back unless it was committed. Write transactions begin IMMEDIATE (FACTS 23).
+class Transaction {
+ public:
+  enum class Kind { kRead, kWrite };
+  Transaction(Connection& connection, Kind kind);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Connection& connection_;
+  bool open_ = true;
+};
+
+// The version of the SQLite library in use ("3.40.1").
+std::string sqlite_library_version();
+
+}  // namespace litewright

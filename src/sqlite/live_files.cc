@@ -1,0 +1,74 @@
+#include "sqlite/live_files.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+
+namespace litewright {
+namespace {
+
+constexpr int kIndexRegionBytes = 32768;
+constexpr int kCheckpointSlot = 1;
+
+void read_file(sqlite3_file* file, const char* which, std::uint64_t offset, MutableBytes out) {
+  constexpr std::size_t kLargestRead = 1 << 30;  // xRead takes an int
+  for (std::size_t done = 0; done < out.size();) {
+    const std::size_t step = std::min(out.size() - done, kLargestRead);
+    const int rc = file->pMethods->xRead(file, out.data() + done, static_cast<int>(step),
+                                         static_cast<sqlite3_int64>(offset + done));
+    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
+      throw sqlite_error(rc, fmt::format("read {} bytes at {} of the {}: {}", step, offset + done, which,
+                                         sqlite3_errstr(rc)));
+    }
+    done += step;
+  }
+}
+
+std::uint64_t file_bytes(sqlite3_file* file, const char* which) {
+  sqlite3_int64 size = 0;
+  const int rc = file->pMethods->xFileSize(file, &size);
+  if (rc != SQLITE_OK) throw sqlite_error(rc, fmt::format("size of the {}: {}", which, sqlite3_errstr(rc)));
+  return static_cast<std::uint64_t>(size);
+}
+
+}  // namespace
+
+LiveFiles::LiveFiles(Connection& connection) {
+  sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &main_);
+  sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal_);
+  if (main_ == nullptr || main_->pMethods == nullptr) {
+    throw Error(ErrorCode::kInternal, connection.path() + ": SQLite lends no file handle");
+  }
+  if (main_->pMethods->iVersion < 2) {
+    throw Error(ErrorCode::kIo, connection.path() + ": this VFS has no shared memory");
+  }
+  const int rc = main_->pMethods->xShmMap(main_, 0, kIndexRegionBytes, 0, &index_);
+  if (rc != SQLITE_OK || index_ == nullptr) {
+    throw sqlite_error(
+        rc == SQLITE_OK ? SQLITE_BUSY : rc,
+        connection.path() + ": the WAL index can't be mapped (locking_mode=EXCLUSIVE elsewhere?)");
+  }
+}
+
+void LiveFiles::read_main(std::uint64_t offset, MutableBytes out) const {
+  read_file(main_, "database file", offset, out);
+}
+
+void LiveFiles::read_wal(std::uint64_t offset, MutableBytes out) const {
+  read_file(wal_, "WAL", offset, out);
+}
+
+std::uint64_t LiveFiles::main_bytes() const { return file_bytes(main_, "database file"); }
+std::uint64_t LiveFiles::wal_bytes() const { return file_bytes(wal_, "WAL"); }
+
+bool LiveFiles::try_lock_checkpoint() {
+  return main_->pMethods->xShmLock(main_, kCheckpointSlot, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) ==
+         SQLITE_OK;
+}
+
+void LiveFiles::unlock_checkpoint() {
+  main_->pMethods->xShmLock(main_, kCheckpointSlot, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+}
+
+}  // namespace litewright

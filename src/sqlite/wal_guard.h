@@ -1,0 +1,91 @@
+// The pins and the gate with which a live WAL is followed: two read transactions taken hand over hand, a
+// writer's lock that writes nothing, a checkpointer (FACTS 11, 12, 28-33; the order of the steps is
+// archive/handover's business).
+//
+// One object a database and process (FACTS 7); used from one thread.
+// Invariants: (1) from pin() to release() at least one read transaction of ours is open; (2) the checkpoint
+// lock is held only between lock_checkpoint() and unlock_checkpoint() or the end of this object; (3) no
+// descriptor of the database's files is closed before all connections are.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "format/wal_index.h"
+#include "sqlite/connection.h"
+#include "sqlite/live_files.h"
+
+namespace litewright {
+
+struct CheckpointOutcome {
+  bool busy = false;         // another checkpoint was running
+  std::uint32_t frames = 0;  // in the WAL
+  std::uint32_t copied = 0;  // of them copied back into the database file
+};
+
+// Who holds the two lock bytes that tell of a waiting checkpoint; 0: nobody (or ourselves), -1: held by
+// somebody unknown.
+struct WalLockHolders {
+  int writer = 0;
+  int checkpointer = 0;
+};
+
+class WalGuard {
+ public:
+  // Opens four connections. Throws where the file is no database, is not in WAL mode (Error{kUsage}), is
+  // locked exclusively, or can't be written (following needs the WAL index).
+  explicit WalGuard(const std::string& path);
+  ~WalGuard();
+  WalGuard(const WalGuard&) = delete;
+  WalGuard& operator=(const WalGuard&) = delete;
+
+  std::uint32_t page_size();
+
+  // Leaves the gate and closes all connections, as SQLite wants it closed: the last one checkpoints (FACTS
+  // 28).
+  void close();
+
+  // The first pin: a read transaction. Its mark is a frame at or below the index's max_frame.
+  void pin();
+  // Takes the next read transaction while the old one stays: false if the lock could not be had.
+  bool take_next();
+  // Ends the old one: only after everything up to the next one's mark was captured.
+  void drop_old();
+  // Ends the next one instead: the old pin stays.
+  void drop_next();
+
+  // The WAL index now. A torn header is waited for and at last recovered by a read of our own (FACTS 8).
+  WalIndex index();
+
+  // PASSIVE, by a connection of its own; does real work and syncs.
+  CheckpointOutcome checkpoint();
+
+  // Keeps writers out (BEGIN IMMEDIATE; nothing is written). While it waits, `meanwhile` is called again and
+  // again: the capture and the hand-over must go on (FACTS 17). False: not to be had within the bound of
+  // tries.
+  bool enter_gate(const std::function<void()>& meanwhile);
+  void leave_gate();
+
+  bool lock_checkpoint();
+  void unlock_checkpoint();
+
+  WalLockHolders lock_holders() const;
+
+  void read_main(std::uint64_t offset, MutableBytes out) const { held_files_->read_main(offset, out); }
+  void read_wal(std::uint64_t offset, MutableBytes out) const { held_files_->read_wal(offset, out); }
+  std::uint64_t main_bytes() const { return held_files_->main_bytes(); }
+  std::uint64_t wal_bytes() const { return held_files_->wal_bytes(); }
+
+ private:
+  void begin_read(Connection& connection);
+  WalIndex recovered_index();
+
+  std::string path_;
+  int index_descriptor_ = -1;  // O_RDONLY, for F_GETLK alone; closed after the connections
+  std::unique_ptr<Connection> held_, next_, gate_, checkpointer_;
+  std::unique_ptr<LiveFiles> held_files_, next_files_, gate_files_;
+  bool next_pinned_ = false, in_gate_ = false, checkpoint_locked_ = false;
+};
+
+}  // namespace litewright
