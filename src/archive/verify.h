@@ -25,8 +25,8 @@ struct VerifyReport {
 struct VerifyOptions {
   int threads = 2;
   // For the unnamed file, as large as the database, that a long history needs; empty: the temporary folder.
-  std::string scratch_folder;
-  std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_all)> progress;
+  std::string scratch_folder = {};
+  std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_all)> progress = {};
 };
 
 // Every object's bytes, every frame, every page version applied in order from each snapshot on with its
