@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "archive/resume.h"
 
@@ -13,9 +14,10 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
+constexpr milliseconds kCaptureDuringCheckpoint{3};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
-constexpr std::uint32_t kGateBacklogBytes = 4 << 20;
+constexpr std::uint32_t kGateBacklogBytes = 12 << 20;
 
 }  // namespace
 
@@ -57,6 +59,7 @@ struct Follower::Session {
   HandoverOutcome hand_over();
   HandoverOutcome checkpoint();
   HandoverOutcome enter_gate();
+  void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index) const;
   void sleep(milliseconds duration);
 
@@ -305,7 +308,10 @@ void Follower::Session::step() {
   outcome = HandoverOutcome{};
   if (action != HandoverAction::kWait) {
     outcome = perform(action);
-  } else if (scan) {
+    return;
+  }
+  let_go_of_checkpoint_lock();
+  if (scan && !handover->in_gate()) {
     scan_slice();
   } else {
     publish(index);
@@ -376,6 +382,7 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
     case HandoverAction::kEnterGate:
       return enter_gate();
     case HandoverAction::kLeaveGate: {
+      let_go_of_checkpoint_lock();
       guard.leave_gate();
       const std::chrono::duration<double, std::milli> stayed = follower.clock_.steady() - gate_entered;
       counts.longest_gate_ms = std::max(counts.longest_gate_ms, stayed.count());
@@ -391,6 +398,10 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
       break;
   }
   return {};
+}
+
+void Follower::Session::let_go_of_checkpoint_lock() {
+  if (guard.checkpoint_locked() && !handover->holds_checkpoint_lock()) guard.unlock_checkpoint();
 }
 
 HandoverOutcome Follower::Session::hand_over() {
@@ -409,8 +420,15 @@ HandoverOutcome Follower::Session::hand_over() {
   return {.ok = true, .mark = index.header.max_frame.value};
 }
 
+// On a thread of its own: it syncs, and meanwhile capture goes on, so that little is left for the gate.
 HandoverOutcome Follower::Session::checkpoint() {
-  const CheckpointOutcome done = guard.checkpoint();
+  std::future<CheckpointOutcome> running =
+      std::async(std::launch::async, [this] { return guard.checkpoint(); });
+  while (running.wait_for(kCaptureDuringCheckpoint) != std::future_status::ready) {
+    capture_now(guard.index(), handover->in_gate());
+    flush_when_due();
+  }
+  const CheckpointOutcome done = running.get();
   return {.ok = !done.busy, .frames = done.frames, .copied = done.copied};
 }
 

@@ -161,11 +161,16 @@ struct World {
     return {.ok = true, .mark = max};
   }
 
+  void let_go(const Handover& handover) {
+    if (wal.checkpointer == 1 && !handover.holds_checkpoint_lock()) wal.checkpointer = 0;
+  }
+
   HandoverOutcome perform(HandoverAction action, const Handover& handover) {
     switch (action) {
       case HandoverAction::kHandOver:
         return hand_over(handover);
       case HandoverAction::kCheckpoint:
+        if (wal.checkpointer == 1) wal.checkpointer = 0;
         if (wal.checkpointer != 0) return {.ok = !prove};
         wal.backfill(wal.max_frame, wal.generation);
         return {.ok = true, .frames = wal.max_frame, .copied = std::min(wal.backfilled, wal.max_frame)};
@@ -175,6 +180,7 @@ struct World {
         return {};
       case HandoverAction::kLeaveGate:
         wal.writer = 0;
+        let_go(handover);
         return {};
       case HandoverAction::kLockCheckpoint:
         if (!take_checkpoint_lock) return {};
@@ -185,6 +191,7 @@ struct World {
         if (wal.checkpointer == 1) wal.checkpointer = 0;
         return {};
       case HandoverAction::kWait:
+        let_go(handover);
         now += handover.wait();
         return {};
     }

@@ -104,7 +104,7 @@ TEST(PageDelta, turns_a_leaf_into_what_inserts_updates_and_deletes_make_of_it) {
     Page after = before;
     for (int edits = *rc::gen::inRange(1, 6); edits > 0; --edits) {
       const std::size_t cells = load_16(after, 3);
-      const unsigned kind = random() % 3;
+      const auto kind = random() % 3;
       if (kind == 0) insert_cell(after, random() % (cells + 1), 4 + random() % 80, random);
       if (kind == 1 && cells > 0) remove_cell(after, random() % cells);
       if (kind == 2) after[size - 1 - random() % (size / 4)] = static_cast<std::byte>(random());
