@@ -83,8 +83,9 @@ std::string zsh_script(const CommandTable& table) {
       const std::string values =
           option.choices.empty() ? "_files" : fmt::format("({})", fmt::join(option.choices, " "));
       const std::string value = option.value.empty() ? "" : fmt::format(":{}:{}", option.value, values);
-      specs += fmt::format(" \\\n        {}", shell_quoted(fmt::format("{}--{}[{}]{}", option.repeatable ? "*" : "",
-                                                                 option.name, zsh_text(option.help), value)));
+      specs += fmt::format(" \\\n        {}",
+                           shell_quoted(fmt::format("{}--{}[{}]{}", option.repeatable ? "*" : "", option.name,
+                                                    zsh_text(option.help), value)));
     }
     std::string words = "_files";
     if (command.name == "help") words = fmt::format("({})", fmt::join(names_of(table), " "));
