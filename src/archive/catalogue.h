@@ -19,12 +19,18 @@ struct ArchiveIdentity {
   WallTime created{};
 };
 
+// A segment as its name and footer give it. It takes a line of commits from start() to last.txid; a snapshot
+// (base 0) may hold no commit before its own first.
 struct SegmentEntry {
   std::string name;
   std::uint64_t size = 0;  // bytes
   SegmentHeader header;
   std::optional<WalPosition> position;
   CommitRecord first, last;
+
+  bool is_snapshot() const { return header.base.value == 0; }
+  Txid start() const { return is_snapshot() ? Txid(first.txid.value - 1) : header.base; }
+  bool spans(Txid txid) const { return start() < txid && txid <= last.txid; }
 };
 
 // points/<name>.json: a point named by hand.
@@ -34,7 +40,7 @@ struct NamedPoint {
   WallTime created{};
 };
 
-// A stretch of txids that no object covers: the commits that are lost.
+// A stretch of txids (base, last] that no object covers: the commits that are lost.
 struct MissingRange {
   Txid base, last;
 };
@@ -47,7 +53,8 @@ struct BadObject {
 
 class Catalogue {
  public:
-  // Reads names and footers. An empty or absent archive gives an empty catalogue (identity absent).
+  // Reads names and footers, the footers by a few threads. An empty or absent archive gives an empty
+  // catalogue (identity absent). A damaged object is left out and named in bad_objects.
   // An archive.json of a future format throws Error{kDamaged} with a hint to upgrade.
   static Catalogue load(const ObjectStore& store);
 
@@ -56,17 +63,21 @@ class Catalogue {
   std::vector<NamedPoint> points;      // ascending by txid
   std::vector<BadObject> bad_objects;
 
-  // The line of segments without overlap from the oldest snapshot to the newest commit: widest cover first.
+  // The segments that name every commit once, from the oldest snapshot (or, without one, the oldest segment)
+  // to the newest commit: at each place the widest. Where no segment begins at the end of the one before, one
+  // that overlaps it is taken: its commits up to there count as the earlier one's. Pointers into `segments`.
   std::vector<const SegmentEntry*> line() const;
+  // What lies between the parts of line(), and before it where there is no snapshot to begin with.
   std::vector<MissingRange> missing() const;
   std::optional<CommitRecord> newest() const;
-  std::optional<CommitRecord> oldest() const;
+  std::optional<CommitRecord> oldest() const;  // the first of the oldest snapshot; absent without snapshot
   const NamedPoint* find_point(std::string_view name) const;
 };
 
 // Makes archive.json where there is none; returns the identity.
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock);
-void put_point(ObjectStore& store,
-               const NamedPoint& point);  // replaces one of that name only with the same txid
+// Names a point (letters, digits, '.', '_', '-'; at most 64; Error{kUsage} otherwise). One of that name is
+// replaced only where it has the same txid: Error{kCantCreate} otherwise.
+void put_point(ObjectStore& store, const NamedPoint& point);
 
 }  // namespace litewright

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "archive/resume.h"
 
@@ -13,9 +14,10 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
+constexpr milliseconds kCaptureDuringCheckpoint{3};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
-constexpr std::uint32_t kGateBacklogBytes = 4 << 20;
+constexpr std::uint32_t kGateBacklogBytes = 12 << 20;
 
 }  // namespace
 
@@ -50,11 +52,14 @@ struct Follower::Session {
   // Following.
   void step();
   bool capture_now(const WalIndex& index, bool force);
+  bool close_open_segment(bool force);
+  bool wait_for_room(bool force);
   void begin_again(const WalIndex& index);
   HandoverOutcome perform(HandoverAction action);
   HandoverOutcome hand_over();
   HandoverOutcome checkpoint();
   HandoverOutcome enter_gate();
+  void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index) const;
   void sleep(milliseconds duration);
 
@@ -303,7 +308,10 @@ void Follower::Session::step() {
   outcome = HandoverOutcome{};
   if (action != HandoverAction::kWait) {
     outcome = perform(action);
-  } else if (scan) {
+    return;
+  }
+  let_go_of_checkpoint_lock();
+  if (scan && !handover->in_gate()) {
     scan_slice();
   } else {
     publish(index);
@@ -314,6 +322,7 @@ void Follower::Session::step() {
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
 bool Follower::Session::capture_now(const WalIndex& index, bool force) {
   while (true) {
+    if (!close_open_segment(force)) return false;
     const auto progress =
         capture.capture(index, part->batch, {.stop_after_commit = segment_open && !scan, .force = force});
     if (progress == FrameCapture::Progress::kComplete) break;
@@ -321,11 +330,8 @@ bool Follower::Session::capture_now(const WalIndex& index, bool force) {
       begin_again(index);
       return false;
     }
-    if (!uploader.has_room()) {
-      if (!force) return false;
-      std::this_thread::sleep_for(milliseconds(1));
-      continue;
-    }
+    if (segment_open && !scan && !part->batch.commits.empty()) continue;
+    if (!wait_for_room(force)) return false;
     flush_part(!scan && !part->batch.partial_commit);
   }
   if (capture.saw_zero_salts() && !zero_salts_reported) {
@@ -333,6 +339,24 @@ bool Follower::Session::capture_now(const WalIndex& index, bool force) {
     warn(
         "frames without salts in the WAL (SQLite 3.40.1 after a spill and ROLLBACK TO): archived; resetting "
         "the WAL");
+  }
+  return true;
+}
+
+// A segment whose parts are on their way ends with the commit that it was opened for: no later one may be in
+// it.
+bool Follower::Session::close_open_segment(bool force) {
+  if (!segment_open || scan || part->batch.commits.empty()) return true;
+  if (!wait_for_room(force)) return false;
+  flush_part(true);
+  return true;
+}
+
+bool Follower::Session::wait_for_room(bool force) {
+  while (!uploader.has_room()) {
+    uploader.check();
+    if (!force) return false;
+    std::this_thread::sleep_for(milliseconds(1));
   }
   return true;
 }
@@ -358,6 +382,7 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
     case HandoverAction::kEnterGate:
       return enter_gate();
     case HandoverAction::kLeaveGate: {
+      let_go_of_checkpoint_lock();
       guard.leave_gate();
       const std::chrono::duration<double, std::milli> stayed = follower.clock_.steady() - gate_entered;
       counts.longest_gate_ms = std::max(counts.longest_gate_ms, stayed.count());
@@ -373,6 +398,10 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
       break;
   }
   return {};
+}
+
+void Follower::Session::let_go_of_checkpoint_lock() {
+  if (guard.checkpoint_locked() && !handover->holds_checkpoint_lock()) guard.unlock_checkpoint();
 }
 
 HandoverOutcome Follower::Session::hand_over() {
@@ -391,8 +420,15 @@ HandoverOutcome Follower::Session::hand_over() {
   return {.ok = true, .mark = index.header.max_frame.value};
 }
 
+// On a thread of its own: it syncs, and meanwhile capture goes on, so that little is left for the gate.
 HandoverOutcome Follower::Session::checkpoint() {
-  const CheckpointOutcome done = guard.checkpoint();
+  std::future<CheckpointOutcome> running =
+      std::async(std::launch::async, [this] { return guard.checkpoint(); });
+  while (running.wait_for(kCaptureDuringCheckpoint) != std::future_status::ready) {
+    capture_now(guard.index(), handover->in_gate());
+    flush_when_due();
+  }
+  const CheckpointOutcome done = running.get();
   return {.ok = !done.busy, .frames = done.frames, .copied = done.copied};
 }
 

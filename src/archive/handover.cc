@@ -39,6 +39,7 @@ void Handover::note_pin(const WalView& seen, const HandoverOutcome& last) {
 
 HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) {
   note_restart(seen);
+  if (proof_owed_ && !holding_ && abandon_for_proof(last)) return leave_for_proof(seen);
   switch (step_) {
     case Step::kIdle:
       return holding_ ? held(seen) : idle(seen);
@@ -60,6 +61,11 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
       return go(Step::kBackfillCheckpoint, HandoverAction::kCheckpoint);
     case Step::kBackfillCheckpoint:
       return pause(seen);
+    case Step::kApproachLock:
+      if (last.ok) return go(Step::kApproachPin, HandoverAction::kHandOver);
+      return lock_tries_ < options_.lock_tries ? lock_again(Step::kApproachLockWait) : give_up(seen);
+    case Step::kApproachLockWait:
+      return go(Step::kApproachLock, HandoverAction::kLockCheckpoint);
     case Step::kApproachPin:
       note_pin(seen, last);
       if (!last.ok) return give_up(seen);
@@ -71,7 +77,8 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
       in_gate_ = true;
       gate_succeeded_ = false;
       counters_.gates++;
-      return go(Step::kGatePin, HandoverAction::kHandOver);
+      lock_tries_ = 0;
+      return go(Step::kGateFirstLock, HandoverAction::kLockCheckpoint);
     case Step::kHeldPin:
       note_pin(seen, last);
       if (!last.ok) return pause(seen);
@@ -84,19 +91,46 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
   }
 }
 
+// Found by the model in handover_test: a restart that was not ours, in the middle of an approach. Whatever
+// was under way would end a pin without the proof.
+bool Handover::abandon_for_proof(const HandoverOutcome& last) {
+  if (step_ == Step::kEntering && last.ok) in_gate_ = true;
+  const bool under_way = step_ != Step::kIdle && step_ != Step::kProof && step_ != Step::kGateLeaving;
+  return under_way;
+}
+
+HandoverAction Handover::leave_for_proof(const WalView& seen) {
+  gate_succeeded_ = false;
+  if (in_gate_) return go(Step::kGateLeaving, HandoverAction::kLeaveGate);
+  return pause(seen);
+}
+
 // Writers run while most of the WAL is copied back; the gate is for the last few frames alone.
 HandoverAction Handover::after_approach(const WalView& seen, const HandoverOutcome& last) {
   rounds_++;
   const std::uint32_t left = seen.max_frame - std::min(seen.max_frame, seen.backfilled);
   if (!last.ok && left > options_.gate_backlog_frames) return give_up(seen);
-  if (left <= options_.gate_backlog_frames) return go(Step::kEntering, HandoverAction::kEnterGate);
+  const bool few = left <= options_.gate_backlog_frames / (rounds_ < options_.patient_rounds ? 3 : 1);
+  if (few) return go(Step::kEntering, HandoverAction::kEnterGate);
   if (rounds_ >= options_.approach_rounds) return give_up(seen);
-  return go(Step::kApproachPin, HandoverAction::kHandOver);
+  lock_tries_ = 0;
+  return go(Step::kApproachLock, HandoverAction::kLockCheckpoint);
+}
+
+HandoverAction Handover::lock_again(Step wait_step) {
+  lock_tries_++;
+  wait_ = milliseconds(1);
+  return go(wait_step, HandoverAction::kWait);
 }
 
 HandoverAction Handover::in_gate_step(const WalView& seen, const HandoverOutcome& last) {
   const auto leave = [this] { return go(Step::kGateLeaving, HandoverAction::kLeaveGate); };
   switch (step_) {
+    case Step::kGateFirstLock:
+      if (last.ok) return go(Step::kGatePin, HandoverAction::kHandOver);
+      return lock_tries_ < options_.lock_tries ? lock_again(Step::kGateFirstLockWait) : leave();
+    case Step::kGateFirstLockWait:
+      return go(Step::kGateFirstLock, HandoverAction::kLockCheckpoint);
     case Step::kGatePin:
       note_pin(seen, last);
       return last.ok ? go(Step::kGateCheckpoint, HandoverAction::kCheckpoint) : leave();
@@ -172,8 +206,8 @@ HandoverAction Handover::idle(const WalView& seen) {
     return go(Step::kRefreshPin, HandoverAction::kHandOver);
   }
   if (gate_due(seen)) {
-    rounds_ = 0;
-    return go(Step::kApproachPin, HandoverAction::kHandOver);
+    rounds_ = lock_tries_ = 0;
+    return go(Step::kApproachLock, HandoverAction::kLockCheckpoint);
   }
   const bool whole = seen.backfilled >= seen.max_frame;
   const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;

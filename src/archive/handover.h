@@ -26,13 +26,15 @@ namespace litewright {
 struct HandoverOptions {
   std::uint32_t wal_limit_frames = 8000;     // a gate is due above it
   std::uint32_t gate_backlog_frames = 1000;  // ... and entered when at most so many are left to copy back
-  int approach_rounds = 6;                   // checkpoints with writers running before a gate is put off
+  int patient_rounds = 4;   // so many checkpoints for a third of that backlog, before the whole is accepted
+  int approach_rounds = 8;  // checkpoints with writers running before a gate is put off
   std::chrono::milliseconds checkpoint_hold{100};
   std::chrono::milliseconds step{5};
   std::chrono::milliseconds longest_step{50};
   std::chrono::milliseconds idle_backfill{1000};  // quiet for so long: the main file alone is made whole (32)
   std::chrono::milliseconds first_retry{5};
-  std::chrono::milliseconds longest_retry{1000};
+  std::chrono::milliseconds longest_retry{250};
+  int lock_tries = 20;  // a millisecond apart: somebody's own checkpoint is running
 };
 
 // What the driver saw just now, after capturing.
@@ -48,12 +50,12 @@ struct WalView {
 };
 
 enum class HandoverAction {
-  kWait,              // call again after wait()
-  kHandOver,          // take the next pin, capture up to its mark, drop the old one
-  kCheckpoint,        // PASSIVE, by our own connection
-  kEnterGate,         // keep writers out
-  kLeaveGate,         // let them in
-  kLockCheckpoint,    // take the CKPT lock
+  kWait,            // call again after wait(); an approach's CKPT lock is let go before
+  kHandOver,        // take the next pin, capture up to its mark, drop the old one
+  kCheckpoint,      // PASSIVE, by our own connection; takes over the CKPT lock if we have it, and lets it go
+  kEnterGate,       // keep writers out
+  kLeaveGate,       // let them in; the CKPT lock is let go unless holds_checkpoint_lock()
+  kLockCheckpoint,  // take the CKPT lock
   kUnlockCheckpoint,  // let it go
 };
 
@@ -74,7 +76,8 @@ class Handover {
 
   bool proof_owed() const { return proof_owed_; }
   bool holds_checkpoint_lock() const { return holding_; }
-  bool in_gate() const { return in_gate_; }
+  // Also while the answer to kEnterGate is still owed.
+  bool in_gate() const { return in_gate_ || step_ == Step::kEntering; }
 
   struct Counters {
     std::uint64_t gates = 0, gates_failed = 0, proofs = 0, proofs_refused = 0, yields = 0,
@@ -86,10 +89,14 @@ class Handover {
   enum class Step {
     kIdle,
     kProof,
-    kYield,        // a foreign FULL, RESTART or TRUNCATE waits for our mark
+    kYield,         // a foreign FULL, RESTART or TRUNCATE waits for our mark
+    kApproachLock,  // CKPT, or the application's own checkpoint would take over what our mark sets free
+    kApproachLockWait,
     kApproachPin,  // hand over, checkpoint, with writers running
     kApproachCheckpoint,
     kEntering,
+    kGateFirstLock,
+    kGateFirstLockWait,
     kGatePin,
     kGateCheckpoint,
     kGateLock,
@@ -106,6 +113,9 @@ class Handover {
   HandoverAction held(const WalView& seen);
   HandoverAction go(Step step, HandoverAction action);
   HandoverAction pause(const WalView& seen);
+  bool abandon_for_proof(const HandoverOutcome& last);
+  HandoverAction leave_for_proof(const WalView& seen);
+  HandoverAction lock_again(Step wait_step);
   HandoverAction give_up(const WalView& seen);
   HandoverAction after_approach(const WalView& seen, const HandoverOutcome& last);
   HandoverAction in_gate_step(const WalView& seen, const HandoverOutcome& last);
@@ -121,7 +131,7 @@ class Handover {
   std::uint64_t generation_, mark_generation_;
   std::uint32_t mark_, last_change_;
   bool waited_before_ = false;
-  int rounds_ = 0;
+  int rounds_ = 0, lock_tries_ = 0;
   SteadyTime hold_since_{}, retry_at_{}, changed_at_;
   // Where nothing is left to do until somebody writes: after a gate that nobody restarted yet, after an idle
   // backfill.

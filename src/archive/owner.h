@@ -33,7 +33,8 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store);
 // Holds the archive for this process. Throws Error{kLocked} that names the owner where there is one.
 class Ownership {
  public:
-  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder);
+  // `reported_pid` is named to others who want the archive; 0: this process.
+  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder, int reported_pid);
   std::uint64_t fence() const { return record_.fence; }
   const std::string& socket() const { return record_.socket; }
 

@@ -11,10 +11,12 @@
 namespace litewright {
 
 struct RestoreOptions {
-  int threads = 2;                  // page ranges are merged in parallel
-  std::size_t max_open_runs = 256;  // more are first merged into temporary runs
+  int threads = 2;  // page ranges are merged in parallel
+  // Of runs that hold one and the same page at most so many are open at once in a thread (a decoded frame of
+  // about 64 KiB each). More are laid over the file in several passes, the later over what the earlier made.
+  std::size_t max_open_runs = 256;
   // Called with pages done and all pages, from any of the threads (serialised), a few times a second.
-  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  std::function<void(std::uint64_t, std::uint64_t)> progress = {};
 };
 
 struct RestoreResult {
@@ -30,7 +32,9 @@ RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, i
                             const RestoreOptions& options);
 
 // Visits every page of the planned state in ascending order without writing a file: verify's and compare's
-// way in.
+// way in. Pages nobody wrote, and the lock page, are visited as zeros. The whole is proven like a restore,
+// but only at the end: Error{kDamaged} then means that what was visited is not the commit. With more than
+// RestoreOptions::max_open_runs runs over one page it makes an unnamed file in the temporary folder.
 void visit_pages(const ObjectStore& store, const RestorePlan& plan,
                  const std::function<void(PageNumber, Bytes)>& visit);
 

@@ -16,16 +16,29 @@ struct RestorePoint {
   std::optional<std::string> name;
 };
 
+// Of a segment of a plan only the versions with after < txid <= upto count: it may begin before the end of
+// the one before it, and end after the commit wanted.
+struct TxidWindow {
+  Txid after, upto;
+  bool holds(Txid txid) const { return after < txid && txid <= upto; }
+};
+
 struct RestorePlan {
   CommitRecord commit;  // the state to make
   std::uint32_t page_size = 0;
   std::vector<SegmentEntry> segments;  // oldest first; [0] is the snapshot; later versions override
   std::uint64_t bytes_to_read = 0;     // sum of the objects' sizes
+
+  // One a segment: contiguous, without overlap, from 0 to the commit.
+  std::vector<TxidWindow> windows() const;
 };
 
 // Throws Error{kNoDatabase} where the point is not in the archive (message names the nearest commits on both
 // sides with their times, hint shows `litewright log`), Error{kDamaged} where objects it needs are missing
 // (names the txids).
+//
+// The snapshot is the newest at or before the commit from which a chain of segments without a gap leads to
+// it; where several segments lead on, the widest, and of those that reach the commit the smallest object.
 RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, const RestorePoint& point);
 
 }  // namespace litewright

@@ -43,6 +43,7 @@ struct CommitRecord {
   bool reconciled =
       false;             // a gap: several commits nobody followed, found by comparison; not before gap_since
   WallTime gap_since{};  // with `reconciled`: when the database was last known
+  bool operator==(const CommitRecord&) const = default;
 };
 
 // Where in the WAL capture stood after a segment's last commit (FACTS 14): what continuity is proven with.
@@ -92,8 +93,9 @@ class SegmentWriter {
   void add(const PageVersion& version);
   void end_run();
 
-  // Commits (base, last], dense and ascending. `position` is absent where capture does not follow (a plain
-  // copy). Durable and visible when it returns; gives the object's size in bytes.
+  // Commits (base, last], dense and ascending; a snapshot (base 0) may leave out any number from the first
+  // on: it gives no earlier state than its first commit. `position` is absent where capture does not follow
+  // (a plain copy). Durable and visible when it returns; gives the object's size in bytes.
   std::uint64_t finish(std::span<const CommitRecord> commits, const std::optional<WalPosition>& position);
 
  private:
@@ -136,6 +138,7 @@ struct RunInfo {
 // const methods may be called from several threads at once.
 class Segment {
  public:
+  struct State;  // of the reader's own files (archive/segment_index.h)
   Segment(const ObjectStore& store, const std::string& name);
   ~Segment();
   Segment(Segment&&) noexcept;
@@ -160,7 +163,6 @@ class Segment {
 
  private:
   friend class RunCursor;
-  struct State;
   std::unique_ptr<State> state_;
 };
 

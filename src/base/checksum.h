@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/types.h"
@@ -12,6 +13,19 @@ namespace litewright {
 
 // XXH3-64 of `data`.
 std::uint64_t checksum64(Bytes data);
+
+// The same, of data that comes in pieces.
+class Checksum64Stream {
+ public:
+  Checksum64Stream();
+  ~Checksum64Stream();
+  void add(Bytes data);
+  std::uint64_t value() const;  // of everything added so far
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // A 128-bit value with wrapping addition. As a page's checksum: XXH3-128 of the page's bytes, seeded with its
 // number. As a database's: the wrapping sum of its pages' checksums, the lock page left out, so that it

@@ -31,12 +31,29 @@ Error sqlite_error(int rc, const std::string& message) {
   }
 }
 
+namespace {
+
+// A path as a URI that says immutable.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool special = c == '%' || c == '?' || c == '#';
+    uri += special ? fmt::format("%{:02X}", static_cast<unsigned char>(c)) : std::string(1, c);
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
 Connection::Connection(std::string path, const ConnectionOptions& options) : path_(std::move(path)) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (options.mode == OpenMode::kReadOnly) flags |= SQLITE_OPEN_READONLY;
   if (options.mode == OpenMode::kReadWrite) flags |= SQLITE_OPEN_READWRITE;
   if (options.mode == OpenMode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int rc = sqlite3_open_v2(path_.c_str(), &handle_, flags, nullptr);
+  const bool immutable = options.mode == OpenMode::kImmutable;
+  if (immutable) flags |= SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+  const std::string name = immutable ? immutable_uri(path_) : path_;
+  const int rc = sqlite3_open_v2(name.c_str(), &handle_, flags, nullptr);
   if (rc != SQLITE_OK) {
     const Error failure = error(rc, "open");
     sqlite3_close(handle_);

@@ -18,7 +18,8 @@ struct sqlite3_stmt;
 
 namespace litewright {
 
-enum class OpenMode { kReadOnly, kReadWrite, kCreate };
+// kImmutable: read only, no locks, no -wal or -shm looked at or made; for a file that nobody else can change.
+enum class OpenMode { kReadOnly, kReadWrite, kCreate, kImmutable };
 
 struct ConnectionOptions {
   OpenMode mode = OpenMode::kReadWrite;

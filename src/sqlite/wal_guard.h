@@ -58,7 +58,9 @@ class WalGuard {
   // The WAL index now. A torn header is waited for and at last recovered by a read of our own (FACTS 8).
   WalIndex index();
 
-  // PASSIVE, by a connection of its own; does real work and syncs.
+  // PASSIVE, by a connection of its own; does real work and syncs. A checkpoint lock of ours is let go just
+  // before, so that nobody comes in between but by a chance of microseconds. May run on another thread than
+  // the rest.
   CheckpointOutcome checkpoint();
 
   // Keeps writers out (BEGIN IMMEDIATE; nothing is written). While it waits, `meanwhile` is called again and
@@ -69,6 +71,7 @@ class WalGuard {
 
   bool lock_checkpoint();
   void unlock_checkpoint();
+  bool checkpoint_locked() const { return checkpoint_locked_; }
 
   WalLockHolders lock_holders() const;
 

@@ -1,0 +1,236 @@
+#include "archive/catalogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "archive/cover.h"
+#include "archive/documents.h"
+#include "base/error.h"
+
+namespace litewright {
+
+namespace {
+
+// Footers are small reads: over a network their latency counts, not the processor.
+constexpr std::size_t kFooterThreads = 4;
+constexpr std::size_t kFootersWorthAThread = 16;
+
+SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
+  const auto range = parse_segment_name(name);
+  if (!range) throw Error(ErrorCode::kDamaged, name + ": not a segment's name");
+  const Segment segment(store, name);
+  SegmentEntry entry{.name = name,
+                     .size = segment.size(),
+                     .header = segment.header(),
+                     .position = segment.position(),
+                     .first = segment.first_commit(),
+                     .last = segment.last_commit()};
+  if (entry.header.base != range->first || entry.header.last != range->second ||
+      entry.last.txid != range->second) {
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("{}: holds commits up to {} after {}, which is not what its name says", name,
+                            entry.last.txid.value, entry.header.base.value));
+  }
+  if (entry.first.txid <= entry.header.base || entry.first.txid > entry.last.txid) {
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("{}: its first commit can't be {}", name, entry.first.txid.value));
+  }
+  return entry;
+}
+
+struct FooterResult {
+  std::optional<SegmentEntry> entry;
+  std::string reason;
+  std::exception_ptr failure;  // not the object's fault: the store's
+};
+
+FooterResult try_entry(const ObjectStore& store, const std::string& name) {
+  FooterResult result;
+  try {
+    result.entry = read_entry(store, name);
+  } catch (const Error& error) {
+    result.reason = error.what();
+    // An object that went away since it was listed was replaced by compaction; all else is the store's.
+    if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) {
+      result.failure = std::current_exception();
+    }
+  } catch (...) {
+    result.failure = std::current_exception();
+  }
+  return result;
+}
+
+std::vector<FooterResult> read_footers(const ObjectStore& store, const std::vector<ObjectInfo>& objects) {
+  std::vector<FooterResult> results(objects.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < objects.size(); i = next++) {
+      results[i] = try_entry(store, objects[i].name);
+    }
+  };
+  std::vector<std::jthread> threads;
+  const std::size_t count = std::min(kFooterThreads, 1 + objects.size() / kFootersWorthAThread);
+  for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
+  work();
+  threads.clear();
+  return results;
+}
+
+void load_identity(const ObjectStore& store, Catalogue& catalogue) {
+  const std::string object(kIdentityObject);
+  try {
+    catalogue.identity = parse_identity(read_object(store, object, kMaxDocumentBytes), object);
+  } catch (const FutureFormat&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNoDatabase) return;
+    if (error.code() != ErrorCode::kDamaged) throw;
+    catalogue.bad_objects.push_back({object, error.what()});
+  }
+}
+
+void load_points(const ObjectStore& store, Catalogue& catalogue) {
+  for (const ObjectInfo& object : store.list(kPointFolder)) {
+    try {
+      catalogue.points.push_back(
+          parse_point(read_object(store, object.name, kMaxDocumentBytes), object.name));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+      catalogue.bad_objects.push_back({object.name, error.what()});
+    }
+  }
+  std::ranges::stable_sort(catalogue.points, {}, &NamedPoint::txid);
+}
+
+void load_segments(const ObjectStore& store, Catalogue& catalogue) {
+  const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
+  std::vector<FooterResult> results = read_footers(store, objects);
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (results[i].failure) std::rethrow_exception(results[i].failure);
+    if (results[i].entry) {
+      catalogue.segments.push_back(std::move(*results[i].entry));
+    } else {
+      catalogue.bad_objects.push_back({objects[i].name, results[i].reason});
+    }
+  }
+  std::ranges::sort(catalogue.segments, {}, [](const SegmentEntry& entry) {
+    return std::pair(entry.header.base, entry.header.last);
+  });
+}
+
+std::string random_id() {
+  std::random_device device;
+  std::string id;
+  for (int i = 0; i < 4; ++i) id += fmt::format("{:08x}", device());
+  return id;
+}
+
+}  // namespace
+
+Catalogue Catalogue::load(const ObjectStore& store) {
+  Catalogue catalogue;
+  load_identity(store, catalogue);
+  load_points(store, catalogue);
+  load_segments(store, catalogue);
+  return catalogue;
+}
+
+std::vector<const SegmentEntry*> Catalogue::line() const {
+  std::vector<const SegmentEntry*> by_start;
+  for (const SegmentEntry& entry : segments) by_start.push_back(&entry);
+  std::ranges::stable_sort(by_start, {}, &SegmentEntry::start);
+  auto next = by_start.begin();
+  if (const auto first = oldest()) {
+    while ((*next)->start().next() < first->txid) ++next;
+  }
+  std::vector<const SegmentEntry*> line;
+  const SegmentEntry* best = nullptr;
+  Txid end(0);
+  while (next != by_start.end()) {
+    // Where nothing leads on, the line begins again after the gap.
+    if (best == nullptr || best->last.txid <= end) end = std::max(end, (*next)->start());
+    for (; next != by_start.end() && (*next)->start() <= end; ++next) {
+      if (best == nullptr || (*next)->last.txid >= best->last.txid) best = *next;
+    }
+    if (best->last.txid <= end) continue;
+    line.push_back(best);
+    end = best->last.txid;
+  }
+  return line;
+}
+
+std::vector<MissingRange> Catalogue::missing() const {
+  std::vector<MissingRange> missing;
+  Txid end = oldest() ? Txid(oldest()->txid.value - 1) : Txid(0);
+  for (const SegmentEntry* entry : line()) {
+    if (entry->start() > end) missing.push_back({end, entry->start()});
+    end = entry->last.txid;
+  }
+  return missing;
+}
+
+std::optional<CommitRecord> Catalogue::newest() const {
+  const auto newest =
+      std::ranges::max_element(segments, {}, [](const SegmentEntry& entry) { return entry.last.txid; });
+  if (newest == segments.end()) return std::nullopt;
+  return newest->last;
+}
+
+std::optional<CommitRecord> Catalogue::oldest() const {
+  std::optional<CommitRecord> oldest;
+  for (const SegmentEntry& entry : segments) {
+    if (entry.is_snapshot() && (!oldest || entry.first.txid < oldest->txid)) oldest = entry.first;
+  }
+  return oldest;
+}
+
+const NamedPoint* Catalogue::find_point(std::string_view name) const {
+  const auto found = std::ranges::find(points, name, &NamedPoint::name);
+  return found == points.end() ? nullptr : &*found;
+}
+
+ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock) {
+  const std::string object(kIdentityObject);
+  const auto read = [&] { return parse_identity(read_object(store, object, kMaxDocumentBytes), object); };
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNoDatabase) throw;
+  }
+  ArchiveIdentity identity{
+      .format = kArchiveFormat, .id = random_id(), .database = database, .created = clock.wall()};
+  const std::string document = identity_document(identity);
+  try {
+    put_object(store, object, std::as_bytes(std::span(document)));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLocked) throw;
+    return read();  // somebody else was quicker
+  }
+  return identity;
+}
+
+void put_point(ObjectStore& store, const NamedPoint& point) {
+  if (!valid_point_name(point.name)) {
+    throw Error(ErrorCode::kUsage, fmt::format("\"{}\" can't be a point's name", point.name),
+                "use letters, digits, '.', '_' and '-', at most 64 of them");
+  }
+  const std::string object = point_object(point.name);
+  try {
+    const NamedPoint old = parse_point(read_object(store, object, kMaxDocumentBytes), object);
+    if (old.txid != point.txid) {
+      throw Error(ErrorCode::kCantCreate,
+                  fmt::format("point \"{}\" exists: it names commit {}", point.name, old.txid.value),
+                  "choose another name");
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNoDatabase && error.code() != ErrorCode::kDamaged) throw;
+  }
+  const std::string document = point_document(point);
+  store.replace(object, std::as_bytes(std::span(document)));
+}
+
+}  // namespace litewright

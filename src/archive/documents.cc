@@ -1,0 +1,123 @@
+#include "archive/documents.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/time_text.h"
+
+namespace litewright {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxPointName = 64;
+constexpr std::size_t kIdDigits = 32;
+
+Error damaged(std::string_view object, const std::string& what) {
+  return Error(ErrorCode::kDamaged, fmt::format("{}: {}", object, what));
+}
+
+Json parse_object(const std::string& text, std::string_view object) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) throw damaged(object, "not a JSON object");
+  return json;
+}
+
+std::string text_field(const Json& json, const char* key, std::string_view object) {
+  const auto field = json.find(key);
+  if (field == json.end() || !field->is_string()) {
+    throw damaged(object, fmt::format("field \"{}\" is missing or no text", key));
+  }
+  return field->get<std::string>();
+}
+
+std::uint64_t number_field(const Json& json, const char* key, std::string_view object) {
+  const auto field = json.find(key);
+  if (field == json.end() || !field->is_number_unsigned()) {
+    throw damaged(object, fmt::format("field \"{}\" is missing or no whole number", key));
+  }
+  return field->get<std::uint64_t>();
+}
+
+WallTime time_field(const Json& json, const char* key, std::string_view object) {
+  const std::string text = text_field(json, key, object);
+  try {
+    // Read as strictly as it is written: parse_time() alone would take "yesterday 18:00".
+    const WallTime time = parse_time(text, WallTime{});
+    if (format_utc_time(time) == text) return time;
+  } catch (const Error&) {
+    // Falls through: said in the document's own terms.
+  }
+  throw damaged(object, fmt::format("field \"{}\" is no UTC time with nanoseconds", key));
+}
+
+std::string dumped(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+bool is_id(const std::string& text) {
+  return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+void check_format(const Json& json, std::string_view object) {
+  const std::uint64_t format = number_field(json, "format", object);
+  if (format == static_cast<std::uint64_t>(kArchiveFormat)) return;
+  if (format == 0) throw damaged(object, "format 0 does not exist");
+  throw FutureFormat(ErrorCode::kDamaged,
+                     fmt::format("{}: format {} was made by a newer litewright; this one knows format {}",
+                                 object, format, kArchiveFormat),
+                     "upgrade litewright, then try again");
+}
+
+}  // namespace
+
+std::string identity_document(const ArchiveIdentity& identity) {
+  return dumped(Json{{"format", identity.format},
+                     {"id", identity.id},
+                     {"database", identity.database},
+                     {"created", format_utc_time(identity.created)}});
+}
+
+std::string point_document(const NamedPoint& point) {
+  return dumped(
+      Json{{"name", point.name}, {"txid", point.txid.value}, {"created", format_utc_time(point.created)}});
+}
+
+ArchiveIdentity parse_identity(const std::string& text, std::string_view object) {
+  const Json json = parse_object(text, object);
+  check_format(json, object);
+  ArchiveIdentity identity{.format = kArchiveFormat,
+                           .id = text_field(json, "id", object),
+                           .database = text_field(json, "database", object),
+                           .created = time_field(json, "created", object)};
+  if (!is_id(identity.id)) throw damaged(object, "field \"id\" is not 32 hexadecimal digits");
+  return identity;
+}
+
+NamedPoint parse_point(const std::string& text, std::string_view object) {
+  const Json json = parse_object(text, object);
+  NamedPoint point{.name = text_field(json, "name", object),
+                   .txid = Txid(number_field(json, "txid", object)),
+                   .created = time_field(json, "created", object)};
+  if (!valid_point_name(point.name) || point_object(point.name) != object) {
+    throw damaged(object, "field \"name\" is not the object's own");
+  }
+  if (point.txid.value == 0) throw damaged(object, "commit 0 does not exist");
+  return point;
+}
+
+bool valid_point_name(std::string_view name) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= kMaxPointName && std::ranges::all_of(name, allowed) &&
+         name.find_first_not_of('.') != std::string_view::npos;
+}
+
+std::string point_object(std::string_view name) { return fmt::format("{}{}.json", kPointFolder, name); }
+
+}  // namespace litewright

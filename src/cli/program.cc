@@ -1,0 +1,68 @@
+#include "cli/program.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/help_text.h"
+
+namespace litewright {
+
+namespace {
+
+int report(const Error& error, std::span<const std::string> words, const ProgramSurroundings& surroundings) {
+  fmt::print(surroundings.err, "litewright: {}\n", error.what());
+  if (!error.hint().empty()) fmt::print(surroundings.err, "hint: {}\n", error.hint());
+  if (!asks_for_json(words)) return error.exit_status();
+  try {
+    Output output(surroundings.out, surroundings.err, {.command = "error", .format = OutputFormat::kJson});
+    output.document({{"status", error.exit_status()}, {"message", error.what()}, {"hint", error.hint()}});
+  } catch (const Error&) {
+    // Standard output is what failed: the message above is all that can be said.
+  }
+  return error.exit_status();
+}
+
+int run(const CommandTable& table, std::span<const std::string> words,
+        const ProgramSurroundings& surroundings) {
+  ParsedLine parsed = parse_command_line(table, words);
+  const auto given = [&](const char* name) {
+    return parsed.values.contains(name) && !parsed.values[name].empty();
+  };
+  const auto no_color = surroundings.environment("NO_COLOR");
+  Output output(surroundings.out, surroundings.err,
+                {.command = parsed.command->name,
+                 .format = given("json") ? OutputFormat::kJson : OutputFormat::kText,
+                 .quiet = given("quiet"),
+                 .colour = wants_colour(surroundings.out, no_color ? no_color->c_str() : nullptr)});
+  if (given("help")) {
+    fmt::print(surroundings.out, "{}", command_text(*parsed.command));
+    output.flush();
+    return 0;
+  }
+  Session session = {output, surroundings.clock, surroundings.environment};
+  const int status = parsed.command->run(Invocation{*parsed.command, session, std::move(parsed.values)});
+  output.flush();
+  return status;
+}
+
+}  // namespace
+
+int run_program(const CommandTable& table, std::span<const std::string> words,
+                const ProgramSurroundings& surroundings) {
+  try {
+    return run(table, words, surroundings);
+  } catch (const Error& error) {
+    return report(error, words, surroundings);
+  } catch (const std::bad_alloc&) {
+    return report(Error(ErrorCode::kIo, "out of memory", "give the process more memory"), words,
+                  surroundings);
+  } catch (const std::exception& error) {
+    return report(Error(ErrorCode::kInternal, fmt::format("unexpected: {}", error.what()),
+                        "this is a fault in litewright: report it with the command line"),
+                  words, surroundings);
+  }
+}
+
+}  // namespace litewright
