@@ -83,7 +83,7 @@ TEST(Restore, LeavesTheLockPageAsZerosAndOutOfTheChecksum) {
   commit.page_count = lock.value + 1;
   commit.checksum = ledger.sum();
   writer.finish(std::span(&commit, 1), std::nullopt);
-  const FileDescriptor file = unnamed_file();
+  const FileDescriptor file = open_file(std::filesystem::temp_directory_path(), O_RDWR | O_TMPFILE);
   const RestoreResult result =
       restore_pages(store, plan_restore(store, Catalogue::load(store), {}), file.get(), {});
   EXPECT_EQ(result.checksum, commit.checksum);
