@@ -227,6 +227,12 @@ OwnerClient::~OwnerClient() {
 OwnerClient::OwnerClient(OwnerClient&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), owner_(std::move(other.owner_)) {}
 
+OwnerClient& OwnerClient::operator=(OwnerClient&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(owner_, other.owner_);
+  return *this;
+}
+
 json OwnerClient::ask(const json& request, milliseconds timeout) {
   std::string pending;
   const bool sent = send_line(descriptor_, request.dump());

@@ -78,7 +78,7 @@ class OwnerClient {
   static std::optional<OwnerClient> connect(ObjectStore& store);
   ~OwnerClient();
   OwnerClient(OwnerClient&& other) noexcept;
-  OwnerClient& operator=(OwnerClient&&) = delete;
+  OwnerClient& operator=(OwnerClient&& other) noexcept;
 
   // Throws the owner's Error, or Error{kLocked} where it ended or did not answer within `timeout`.
   nlohmann::json ask(const nlohmann::json& request, std::chrono::milliseconds timeout);

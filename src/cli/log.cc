@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/catalogue.h"
+#include "base/error.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/owner.h"
+#include "base/error.h"
 #include "base/process_table_linux.h"
 #include "base/progress.h"
 #include "base/time_text.h"
