@@ -162,8 +162,11 @@ std::string command_text(const Command& command) {
 std::string commands_markdown(const CommandTable& table) {
   std::string text =
       "# Commands\n\n<!-- Printed by `litewright help --markdown`; a test compares the two. -->\n\n"
-      "`litewright COMMAND [ARGUMENTS]`. Times, sizes and databases are written as docs/operating says; the\n"
-      "objects behind `--json` are in [json.md](json.md).\n";
+      "`litewright COMMAND [ARGUMENTS]`. The objects behind `--json` are in [json.md](json.md). Times are "
+      "written\n"
+      "`2026-11-20 14:03:05` (local), ISO 8601 with a zone, `-15m`, `yesterday 18:00`; sizes `128MiB`, "
+      "`1.5GB`;\n"
+      "databases as a path, `sqlite:///rel.db`, `sqlite:////abs/app.db` or `file:app.db`.\n";
   text += markdown_section("Every command has", standard_rows());
   text += markdown_section("and may end with the exit statuses", status_rows(standard_exit_statuses()));
   for (const Command& command : table) text += command_markdown(command);

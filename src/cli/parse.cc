@@ -33,8 +33,7 @@ void add_option(CLI::App& app, const Option& option, std::vector<std::string>& v
     app.add_flag_callback(names, [&values] { values = {"true"}; });
     return;
   }
-  CLI::Option* added = app.add_option(names, values)->allow_extra_args(false)->type_name(option.value);
-  if (!option.repeatable) added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+  app.add_option(names, values)->allow_extra_args(false)->type_name(option.value);
 }
 
 // What CLI11 could not place: an option that is not there, or a word too many.
@@ -71,6 +70,20 @@ std::size_t command_place(std::span<const std::string> words) {
   return place;
 }
 
+// Words to positionals, in order; one that takes any number takes the rest.
+void share_out(const Command& command, std::vector<std::string> places,
+               std::map<std::string, std::vector<std::string>>& values) {
+  std::size_t next = 0;
+  for (const Positional& positional : command.positionals) {
+    const std::size_t left = places.size() - next;
+    const std::size_t taken =
+        positional.count == Positional::Count::kAnyNumber ? left : std::min<std::size_t>(left, 1);
+    for (std::size_t i = 0; i < taken; ++i) values[positional.name].push_back(std::move(places[next + i]));
+    next += taken;
+  }
+  if (next < places.size()) throw unexpected(command, places[next]);
+}
+
 std::map<std::string, std::vector<std::string>> parse_words(const Command& command,
                                                             std::vector<std::string> words) {
   std::map<std::string, std::vector<std::string>> values;
@@ -79,17 +92,24 @@ std::map<std::string, std::vector<std::string>> parse_words(const Command& comma
   app.allow_extras();
   const std::vector<Option> options = all_options(command);
   for (const Option& option : options) add_option(app, option, values[option.name]);
-  for (const Positional& positional : command.positionals) {
-    CLI::Option* added = app.add_option(positional.name, values[positional.name]);
-    if (positional.count != Positional::Count::kAnyNumber) added->expected(1);
-  }
+  // All in one list: CLI11 gives a word that is too many to whichever positional it likes.
+  std::vector<std::string> places;
+  if (!command.positionals.empty()) app.add_option("words", places);
   std::ranges::reverse(words);  // CLI11 takes them from the back
   try {
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     throw usage_error(command, in_our_words(error.what()));
   }
-  if (const auto rest = app.remaining(); !rest.empty()) throw unexpected(command, rest.front());
+  for (const std::string& word : app.remaining()) {
+    if (word != "--") throw unexpected(command, word);
+  }
+  for (const Option& option : command.options) {
+    const std::size_t times = values[option.name].size();
+    if (times <= 1 || option.repeatable || option.value.empty()) continue;
+    throw usage_error(command, fmt::format("--{} was given {} times", option.name, times));
+  }
+  share_out(command, std::move(places), values);
   std::erase_if(values, [](const auto& entry) { return entry.second.empty(); });
   return values;
 }
