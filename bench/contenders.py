@@ -30,8 +30,8 @@ class Follower:
         self.archive = pathlib.Path(archive)
         shutil.rmtree(self.archive, ignore_errors=True)
         self.log = open(str(archive) + ".log", "w+")
-        env = dict(os.environ, XDG_STATE_HOME=str(archive) + ".state")
-        shutil.rmtree(env["XDG_STATE_HOME"], ignore_errors=True)
+        env = dict(os.environ, LITEWRIGHT_STATE=str(archive) + ".state")
+        shutil.rmtree(env["LITEWRIGHT_STATE"], ignore_errors=True)
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=stdout,
                                         stderr=self.log, text=True, env=env)
 

@@ -55,7 +55,7 @@ def main():
     source = run.shop_database(chosen.quick)
     with tempfile.TemporaryDirectory(dir=contenders.CACHE, prefix="rss-") as folder:
         folder = pathlib.Path(folder)
-        env = dict(os.environ, XDG_STATE_HOME=str(folder / "state"))
+        env = dict(os.environ, LITEWRIGHT_STATE=str(folder / "state"))
         database, archive = measure.fresh_copy(source, folder / "app.db"), folder / "archive"
         peaks = {"protect": peak_of_protect(chosen.program, database, archive, env)}
         for name, arguments in (

@@ -67,7 +67,7 @@ echo "The commands run in $folder; litewright is $litewright."
 say "1. A shop's database (20,000 orders), protected while the shop is open"
 "$here/../bench/make_shop_db.sh" app.db 20000 >/dev/null
 echo '$ litewright protect app.db &'
-XDG_STATE_HOME="$folder/state" "$litewright" protect app.db --json >protect.log 2>&1 &
+LITEWRIGHT_STATE="$folder/state" "$litewright" protect app.db --json >protect.log 2>&1 &
 protector=$!
 wait_for 30 "first snapshot" following
 python3 "$here/shop_app.py" run app.db shop.log before.json &

@@ -50,7 +50,7 @@ def commands_of(block):
 
 
 def run_shell(text, folder, path):
-    env = dict(os.environ, PATH="%s:%s" % (path, os.environ["PATH"]), XDG_STATE_HOME=str(folder) + "/.state", TZ="UTC")
+    env = dict(os.environ, PATH="%s:%s" % (path, os.environ["PATH"]), LITEWRIGHT_STATE=str(folder) + "/.state", TZ="UTC")
     return subprocess.run(["bash", "-c", text], cwd=folder, env=env, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT)
 

@@ -33,7 +33,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
       clock_(clock),
       options_(std::move(options)),
       events_(std::move(events)),
-      ownership_(store, clock, options_.follow.state_folder) {
+      ownership_(store, clock, options_.follow.state_folder, options_.reported_pid) {
   options_.follow.fence = ownership_.fence();
   events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
     followed_once_ = true;

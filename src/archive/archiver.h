@@ -17,6 +17,7 @@ namespace litewright {
 
 struct ArchiverOptions {
   FollowOptions follow;  // database, state_folder; the fence is filled here
+  int reported_pid = 0;  // whom to stop: named to others who want the archive; 0: this process
 };
 
 // What `backup` gives: a point that the archive holds.

@@ -201,7 +201,7 @@ ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, 
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNoDatabase) throw;
   }
-  const ArchiveIdentity identity{
+  ArchiveIdentity identity{
       .format = kArchiveFormat, .id = random_id(), .database = database, .created = clock.wall()};
   const std::string document = identity_document(identity);
   try {

@@ -42,8 +42,8 @@ class FrameCapture {
  public:
   struct Options {
     std::uint32_t page_size = 4096;
-    std::size_t page_cache_bytes = 16 << 20;
-    std::size_t batch_bytes = 6 << 20;  // capture() stops there until the batch was taken
+    std::size_t page_cache_bytes = 8 << 20;
+    std::size_t batch_bytes = 4 << 20;  // capture() stops there until the batch was taken
   };
 
   FrameCapture(WalGuard& guard, Ledger& ledger, const Clock& clock, const Options& options);

@@ -46,7 +46,7 @@ class FrameMap {
 
   Slot& find(PageNumber page) {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t at = (page.value * 0x9E3779B1u) & mask;
+    std::size_t at = static_cast<std::uint32_t>(page.value * 0x9E3779B1u) & mask;  // the high half is cut off
     while (slots_[at].page != 0 && slots_[at].page != page.value) at = (at + 1) & mask;
     return slots_[at];
   }

@@ -110,7 +110,8 @@ HandoverAction Handover::after_approach(const WalView& seen, const HandoverOutco
   rounds_++;
   const std::uint32_t left = seen.max_frame - std::min(seen.max_frame, seen.backfilled);
   if (!last.ok && left > options_.gate_backlog_frames) return give_up(seen);
-  if (left <= options_.gate_backlog_frames) return go(Step::kEntering, HandoverAction::kEnterGate);
+  const bool few = left <= options_.gate_backlog_frames / (rounds_ < options_.patient_rounds ? 3 : 1);
+  if (few) return go(Step::kEntering, HandoverAction::kEnterGate);
   if (rounds_ >= options_.approach_rounds) return give_up(seen);
   lock_tries_ = 0;
   return go(Step::kApproachLock, HandoverAction::kLockCheckpoint);

@@ -21,8 +21,8 @@ struct LedgerOptions {
   std::size_t cache_bytes = 8 << 20;
 };
 
-// Not thread-safe; throws Error{kIo} where the file fails. Invariants: (1) sum() is the wrapping sum of all entries; (2) no entry beyond page_count()
-// is set; (3) the lock page is never set.
+// Not thread-safe; throws Error{kIo} where the file fails. Invariants: (1) sum() is the wrapping sum of all
+// entries; (2) no entry beyond page_count() is set; (3) the lock page is never set.
 class Ledger {
  public:
   explicit Ledger(const LedgerOptions& options);

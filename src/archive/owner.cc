@@ -120,13 +120,14 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
   return record;
 }
 
-Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder)
+Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder,
+                     int reported_pid)
     : hold_(store.try_hold()) {
   if (!hold_) throw held_by(store);
   const auto before = read_owner(store);
   const std::string place = store.describe();
   record_.fence = before ? before->fence + 1 : 1;
-  record_.pid = ::getpid();
+  record_.pid = reported_pid != 0 ? reported_pid : ::getpid();
   record_.host = host_name();
   record_.socket =
       fmt::format("{}/owner-{:016x}.sock", state_folder, checksum64(std::as_bytes(std::span(place))));
@@ -225,6 +226,12 @@ OwnerClient::~OwnerClient() {
 
 OwnerClient::OwnerClient(OwnerClient&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), owner_(std::move(other.owner_)) {}
+
+OwnerClient& OwnerClient::operator=(OwnerClient&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  std::swap(owner_, other.owner_);
+  return *this;
+}
 
 json OwnerClient::ask(const json& request, milliseconds timeout) {
   std::string pending;

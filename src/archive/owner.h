@@ -33,7 +33,8 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store);
 // Holds the archive for this process. Throws Error{kLocked} that names the owner where there is one.
 class Ownership {
  public:
-  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder);
+  // `reported_pid` is named to others who want the archive; 0: this process.
+  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder, int reported_pid);
   std::uint64_t fence() const { return record_.fence; }
   const std::string& socket() const { return record_.socket; }
 
@@ -77,7 +78,7 @@ class OwnerClient {
   static std::optional<OwnerClient> connect(ObjectStore& store);
   ~OwnerClient();
   OwnerClient(OwnerClient&& other) noexcept;
-  OwnerClient& operator=(OwnerClient&&) = delete;
+  OwnerClient& operator=(OwnerClient&& other) noexcept;
 
   // Throws the owner's Error, or Error{kLocked} where it ended or did not answer within `timeout`.
   nlohmann::json ask(const nlohmann::json& request, std::chrono::milliseconds timeout);

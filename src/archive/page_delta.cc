@@ -47,12 +47,22 @@ std::size_t equal_bytes(const std::byte* a, const std::byte* b, std::size_t size
   return at;
 }
 
+// Whether one of the number's eight bytes is zero.
+bool has_zero_byte(std::uint64_t x) { return ((x - 0x0101010101010101u) & ~x & 0x8080808080808080u) != 0; }
+
 // The number of bytes from a and b on that differ, up to where kMinSame bytes agree; at most `size`.
 std::size_t different_bytes(const std::byte* a, const std::byte* b, std::size_t size) {
   std::size_t same = 0;
-  for (std::size_t at = 0; at < size; ++at) {
-    same = a[at] == b[at] ? same + 1 : 0;
-    if (same == kMinSame) return at + 1 - kMinSame;
+  for (std::size_t at = 0; at < size;) {
+    if (at + 8 <= size && !has_zero_byte(load64(a + at) ^ load64(b + at))) {
+      same = 0;
+      at += 8;
+      continue;
+    }
+    for (const std::size_t end = std::min(at + 8, size); at < end; ++at) {
+      same = a[at] == b[at] ? same + 1 : 0;
+      if (same == kMinSame) return at + 1 - kMinSame;
+    }
   }
   return size - same;
 }

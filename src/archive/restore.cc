@@ -15,6 +15,7 @@
 #include "archive/ledger.h"
 #include "archive/page_assembly.h"
 #include "base/file_descriptor.h"
+#include "base/time_text.h"
 
 namespace litewright {
 
@@ -102,8 +103,7 @@ class FileSink final : public PageSink {
   void flush() {
     if (filled_ == 0) return;
     pwrite_fully(fd_, Bytes(buffer_).first(filled_), offset(begin_), kTarget);
-    // Sets the disk to work now, so that the fsync at the end finds little left. Only advice: errors show
-    // there.
+    // Sets the disk to work now, so that the fsync at the end finds little left; errors show there.
     ::sync_file_range(fd_, static_cast<off64_t>(offset(begin_)), static_cast<off64_t>(filled_),
                       SYNC_FILE_RANGE_WRITE);
     written_ += filled_;
@@ -204,6 +204,15 @@ void read_pages(int fd, std::uint32_t page_size, std::uint32_t page_count,
   }
 }
 
+// Takes the disk space at once: it lies together, and a disk too small is found before the work. Only where
+// the file system can; a hole in it reads as zeros all the same.
+void reserve(int fd, std::uint64_t size) {
+  if (size == 0 || ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
+    throw error_from_errno(errno, fmt::format("reserve {} for {}", format_size(size), kTarget));
+  }
+}
+
 void prove(const Checksum128& checksum, const CommitRecord& commit) {
   if (checksum == commit.checksum) return;
   throw Error(ErrorCode::kDamaged,
@@ -247,6 +256,7 @@ RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, i
   RestoreResult result;
   result.page_count = page_count;
   ProgressMeter meter(options, page_count);
+  reserve(file_descriptor, std::uint64_t{page_count} * plan.page_size);
   const auto parts = cut_by_overlap(sources.sources(), options.max_open_runs);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     PartWriter(sources, parts[i], file_descriptor, i == 0, meter).run(options.threads, result);

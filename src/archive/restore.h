@@ -16,7 +16,7 @@ struct RestoreOptions {
   // about 64 KiB each). More are laid over the file in several passes, the later over what the earlier made.
   std::size_t max_open_runs = 256;
   // Called with pages done and all pages, from any of the threads (serialised), a few times a second.
-  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  std::function<void(std::uint64_t, std::uint64_t)> progress = {};
 };
 
 struct RestoreResult {

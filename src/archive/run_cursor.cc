@@ -42,7 +42,6 @@ struct RunCursor::State {
   PageNumber from, to;
   RunFrames index;
   std::size_t next_frame = 0;
-  Decompressor decompressor;
   std::vector<std::byte> stored, raw, window;
   std::uint32_t window_begin = 0;  // the window's first page checksum, counted in the run
   FrameRecords records;
@@ -78,6 +77,8 @@ bool RunCursor::State::load_frame() {
   raw.resize(frame.entry.raw);
   const Bytes all(stored);
   const std::size_t compressed = stored.size() - frame.entry.checks_bytes();
+  // One context a thread: it is larger than a frame, and hundreds of cursors may be open.
+  thread_local Decompressor decompressor;
   if (!decompressor.run(all.first(compressed), raw)) damaged("can't be decompressed");
   load_ended(frame);
   checks = ByteReader(all.subspan(compressed));

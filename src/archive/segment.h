@@ -94,8 +94,8 @@ class SegmentWriter {
   void end_run();
 
   // Commits (base, last], dense and ascending; a snapshot (base 0) may leave out any number from the first
-  // on: it gives no earlier state than its first commit. `position` is absent where capture does not follow (a plain
-  // copy). Durable and visible when it returns; gives the object's size in bytes.
+  // on: it gives no earlier state than its first commit. `position` is absent where capture does not follow
+  // (a plain copy). Durable and visible when it returns; gives the object's size in bytes.
   std::uint64_t finish(std::span<const CommitRecord> commits, const std::optional<WalPosition>& position);
 
  private:

@@ -4,7 +4,7 @@ namespace litewright {
 
 namespace {
 
-constexpr std::size_t kColumnLengths = 4 * 4;
+constexpr std::size_t kColumnLengths = std::size_t{4} * 4;
 constexpr std::uint8_t kDeltaFlag = 1;
 constexpr std::uint8_t kEndedFlag = 2;
 

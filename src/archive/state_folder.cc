@@ -28,7 +28,7 @@ bool usable(const std::string& folder) {
 std::string state_folder(const Environment& environment) {
   std::vector<std::string> candidates;
   if (const auto given = environment("LITEWRIGHT_STATE")) candidates.push_back(*given);
-  if (::geteuid() == 0) candidates.push_back("/var/lib/litewright");
+  if (::geteuid() == 0) candidates.emplace_back("/var/lib/litewright");
   if (const auto xdg = environment("XDG_STATE_HOME")) candidates.push_back(*xdg + "/litewright");
   if (const auto home = environment("HOME")) candidates.push_back(*home + "/.local/state/litewright");
   candidates.push_back("/tmp/litewright-" + std::to_string(::geteuid()));

@@ -1,13 +1,11 @@
 // Litewright's own state on this machine: sockets and caches. Losing it loses nothing but time.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
 
-namespace litewright {
+#include "base/environment.h"
 
-using Environment = std::function<std::optional<std::string>(const std::string&)>;
+namespace litewright {
 
 // $LITEWRIGHT_STATE, else /var/lib/litewright for root, else $XDG_STATE_HOME/litewright or
 // ~/.local/state/litewright; where that can't be made, /tmp/litewright-UID. Made with mode 0700 where it is

@@ -4,6 +4,13 @@ namespace litewright {
 
 CommandTable make_command_table() {
   CommandTable table;
+  table.push_back(protect_command());
+  table.push_back(backup_command());
+  table.push_back(log_command());
+  table.push_back(restore_command());
+  table.push_back(verify_command());
+  table.push_back(sync_command());
+  table.push_back(stats_command());
   // help and completions speak about the whole table, themselves included: they get a description of
   // everything, in which they can't run.
   table.push_back(help_command({}));

@@ -10,8 +10,15 @@ namespace litewright {
 CommandTable make_command_table();
 
 // One function a command, each in the file of its name.
+Command backup_command();
 Command completions_command(const CommandTable& table);
 Command help_command(const CommandTable& table);
+Command log_command();
+Command protect_command();
+Command restore_command();
+Command stats_command();
+Command sync_command();
+Command verify_command();
 Command version_command();
 
 }  // namespace litewright

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/environment.h"
+
 namespace litewright {
 
 enum class DatabaseKind { kSqlite, kPostgres };
@@ -36,9 +38,6 @@ struct DatabaseLocation {
 // Throws Error{kUsage} for ":memory:" and its like, an empty text, a foreign scheme, bad percent-encoding.
 // Looks at no file. No message holds a password.
 DatabaseLocation parse_database_url(std::string_view text);
-
-// The value of an environment variable, empty where it is not set.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
 // `named` if there is one, else $DATABASE_URL, else $DATABASE_PATH. Throws Error{kUsage} where none is given.
 DatabaseLocation locate_database(const std::optional<std::string>& named, const Environment& environment);

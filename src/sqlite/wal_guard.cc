@@ -11,7 +11,7 @@
 namespace litewright {
 namespace {
 
-constexpr int kGateTries = 4000;  // each a sched_yield: some milliseconds
+constexpr int kGateTries = 4000;  // each some microseconds: spinning meets the gap, sleeping does not
 constexpr int kTriesBetweenCaptures = 64;
 constexpr int kTornReads = 2000;  // before a read of our own recovers the index
 constexpr int kRecoveries = 50;
@@ -156,8 +156,10 @@ CheckpointOutcome WalGuard::checkpoint() {
 // gap (FACTS 17).
 bool WalGuard::enter_gate(const std::function<void()>& meanwhile) {
   gate_->set_busy_handler([&meanwhile](int tries) {
-    if (tries % kTriesBetweenCaptures == kTriesBetweenCaptures - 1) meanwhile();
-    sched_yield();
+    if (tries % kTriesBetweenCaptures == kTriesBetweenCaptures - 1) {
+      meanwhile();
+      sched_yield();
+    }
     return tries < kGateTries;
   });
   const int rc = gate_->try_execute("BEGIN IMMEDIATE");

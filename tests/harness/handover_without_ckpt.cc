@@ -2,7 +2,7 @@
 // does not hold the CKPT lock across the restart it allows (FACTS 29). It only reads; and yet, beside a
 // checkpointer that is asleep right across the restart, the application's database is corrupted (FACTS 13).
 //
-//   handover_without_ckpt DATABASE [WAL_LIMIT_FRAMES]      (default 500; stop with SIGTERM)
+//   handover_without_ckpt DATABASE [WAL_LIMIT_FRAMES]      (default 200; stop with SIGTERM)
 //
 // Prints one JSON object: gates, restarts seen.
 #include <sched.h>
@@ -29,6 +29,7 @@ struct Follower {
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK) std::exit(1);
     sqlite3_busy_timeout(db, 5000);
     exec("PRAGMA wal_autocheckpoint=0");
+    exec("PRAGMA schema_version");  // a connection that never read does not checkpoint and says OK
   }
   ~Follower() { sqlite3_close(db); }
   Follower(const Follower&) = delete;
@@ -68,7 +69,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: handover_without_ckpt DATABASE [WAL_LIMIT_FRAMES]\n");
     return 64;
   }
-  const uint32_t limit = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 500;
+  const uint32_t limit = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 200;
   std::signal(SIGTERM, [](int) { stop_requested = 1; });
   Follower one(argv[1]), two(argv[1]), gate(argv[1]), checkpointer(argv[1]);
   Follower *held = &one, *next = &two;
@@ -92,10 +93,9 @@ int main(int argc, char** argv) {
     if (index.word(32) != salt) {
       restarts++;
       salt = index.word(32);
-      hand_over();  // from READ(0) to the new generation, so that it can be copied back again
     }
+    hand_over();  // the mark follows; after a restart this leaves READ(0), so that frames can be copied back
     if (index.word(16) > limit) {
-      hand_over();
       checkpointer.checkpoint_all();
       if (gate.exec("BEGIN IMMEDIATE")) {
         gates++;

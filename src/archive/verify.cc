@@ -1,0 +1,342 @@
+#include "archive/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "archive/chain_proof.h"
+#include "archive/cover.h"
+#include "archive/documents.h"
+#include "base/error.h"
+
+namespace litewright {
+
+namespace {
+
+// Bytes gone through, from several threads: each object is read once for its checksum and once page by page.
+class ByteMeter {
+ public:
+  ByteMeter(const VerifyOptions& options, std::uint64_t all) : report_(options.progress), all_(all) {}
+  void add(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    done_ = std::min(all_, done_ + bytes);
+    if (report_) report_(done_, all_);
+  }
+  void finish() { add(all_); }
+
+ private:
+  const std::function<void(std::uint64_t, std::uint64_t)>& report_;
+  std::uint64_t all_;
+  std::uint64_t done_ = 0;
+  std::mutex mutex_;
+};
+
+// What is wrong with a segment, in the order found.
+using Faults = std::map<std::string, std::string>;
+
+// The bytes of every object, several at once.
+class ByteCheck {
+ public:
+  ByteCheck(const ObjectStore& store, const Catalogue& catalogue, ByteMeter& meter)
+      : store_(store), catalogue_(catalogue), meter_(meter) {}
+
+  // Adds the versions of the sound ones to the report.
+  Faults run(int threads, VerifyReport& report) {
+    std::vector<std::jthread> others;
+    for (int i = 1; i < threads; ++i) others.emplace_back([this] { work(); });
+    work();
+    others.clear();
+    if (failure_) std::rethrow_exception(failure_);
+    report.page_versions = versions_;
+    return std::move(faults_);
+  }
+
+ private:
+  void work() {
+    const auto& segments = catalogue_.segments;
+    for (std::size_t i = next_++; i < segments.size() && !failed_; i = next_++) {
+      try {
+        check(segments[i]);
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        failed_ = true;
+      }
+    }
+  }
+
+  void check(const SegmentEntry& entry) {
+    try {
+      const Segment segment(store_, entry.name);
+      segment.verify_bytes();
+      for (const RunInfo& run : segment.runs()) versions_ += run.versions;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged) throw;
+      const std::lock_guard lock(mutex_);
+      std::string what = error.what();
+      if (what.starts_with(entry.name + ": ")) what.erase(0, entry.name.size() + 2);
+      faults_[entry.name] = what;
+    }
+    meter_.add(entry.size);
+  }
+
+  const ObjectStore& store_;
+  const Catalogue& catalogue_;
+  ByteMeter& meter_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<bool> failed_ = false;
+  std::atomic<std::uint64_t> versions_ = 0;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+  Faults faults_;
+};
+
+// Proves all segments by as few chains as cover them. One that turns out damaged is left out from then on.
+class ChainCheck {
+ public:
+  ChainCheck(const ObjectStore& store, std::vector<SegmentEntry> sound, const VerifyOptions& options,
+             ByteMeter& meter)
+      : store_(store), sound_(std::move(sound)) {
+    for (const SegmentEntry& entry : sound_) {
+      footers_.emplace(entry.first.txid, std::pair(entry.name, entry.first));
+      footers_.emplace(entry.last.txid, std::pair(entry.name, entry.last));
+    }
+    options_.threads = options.threads;
+    options_.scratch_folder = options.scratch_folder.empty() ? std::filesystem::temp_directory_path().string()
+                                                             : options.scratch_folder;
+    options_.progress = [&meter](std::uint64_t bytes) { meter.add(bytes); };
+    options_.proven = [this](const CommitRecord& commit) { compare_with_footers(commit); };
+  }
+
+  // Adds to `faults`; the segments that stay are sound and, where a chain leads to them, proven.
+  std::vector<SegmentEntry> run(Faults& faults) {
+    // Each turn settles at least one segment.
+    for (std::vector<bool> settled(sound_.size()); true;) {
+      const auto open = std::ranges::find(settled, false);
+      if (open == settled.end()) break;
+      const auto index = static_cast<std::size_t>(open - settled.begin());
+      const SegmentChain chain = chain_through(index, settled);
+      if (chain.segments.empty()) {
+        settled[index] = true;  // nothing leads to it: what that loses is told elsewhere
+        continue;
+      }
+      const auto fault = prove_chain(store_, chain, options_);
+      if (!fault && disagreeing_.empty()) {
+        for (const SegmentEntry* entry : chain.segments) settled[index_of(*entry)] = true;
+        continue;
+      }
+      if (fault) disagreeing_.emplace(fault->object, fault->what);
+      faults.merge(disagreeing_);
+      disagreeing_.clear();
+      drop(faults, settled);
+    }
+    return std::move(sound_);
+  }
+
+ private:
+  std::size_t index_of(const SegmentEntry& entry) const {
+    return static_cast<std::size_t>(&entry - sound_.data());
+  }
+
+  // From a snapshot to the segment at `index`, and on as far as unsettled segments lead.
+  SegmentChain chain_through(std::size_t index, const std::vector<bool>& settled) const {
+    const SegmentEntry& wanted = sound_[index];
+    SegmentChain chain;
+    if (wanted.is_snapshot()) {
+      chain = {{&wanted}, wanted.last.txid};
+    } else {
+      chain = shortest_chain_to(wanted);
+      if (chain.segments.empty()) return chain;
+      chain.segments.push_back(&wanted);
+      chain.reach = wanted.last.txid;
+    }
+    while (const SegmentEntry* next = next_unsettled(chain, settled)) {
+      chain.segments.push_back(next);
+      chain.reach = next->last.txid;
+    }
+    return chain;
+  }
+
+  SegmentChain shortest_chain_to(const SegmentEntry& wanted) const {
+    SegmentChain best;
+    for (const SegmentEntry& snapshot : sound_) {
+      const Txid base = wanted.header.base;
+      if (!snapshot.is_snapshot() || snapshot.first.txid > base) continue;
+      if (snapshot.header.page_size != wanted.header.page_size) continue;
+      SegmentChain chain = follow_chain(sound_, snapshot, base);
+      const bool shorter = best.segments.empty() || chain.segments.size() < best.segments.size();
+      if (chain.reach == base && shorter) best = std::move(chain);
+    }
+    return best;
+  }
+
+  // Where several lead on, the one that begins latest, of those the widest.
+  const SegmentEntry* next_unsettled(const SegmentChain& chain, const std::vector<bool>& settled) const {
+    const SegmentEntry* best = nullptr;
+    for (std::size_t i = 0; i < sound_.size() && sound_[i].header.base <= chain.reach; ++i) {
+      const SegmentEntry& entry = sound_[i];
+      const bool leads_on = !settled[i] && !entry.is_snapshot() && entry.last.txid > chain.reach &&
+                            entry.header.page_size == chain.segments.front()->header.page_size;
+      if (leads_on) best = &entry;
+    }
+    return best;
+  }
+
+  // The same commit in another segment must be the same state.
+  void compare_with_footers(const CommitRecord& commit) {
+    const auto [begin, end] = footers_.equal_range(commit.txid);
+    for (auto footer = begin; footer != end; ++footer) {
+      const auto& [name, other] = footer->second;
+      if (other.checksum == commit.checksum && other.page_count == commit.page_count) continue;
+      disagreeing_.emplace(
+          name, fmt::format("its commit {} is not the state that other segments give", commit.txid.value));
+    }
+  }
+
+  void drop(const Faults& faults, std::vector<bool>& settled) {
+    std::vector<SegmentEntry> kept;
+    std::vector<bool> kept_settled;
+    for (std::size_t i = 0; i < sound_.size(); ++i) {
+      if (faults.contains(sound_[i].name)) continue;
+      kept.push_back(std::move(sound_[i]));
+      kept_settled.push_back(settled[i]);
+    }
+    sound_ = std::move(kept);
+    settled = std::move(kept_settled);
+  }
+
+  const ObjectStore& store_;
+  std::vector<SegmentEntry> sound_;
+  ChainProofOptions options_;
+  std::multimap<Txid, std::pair<std::string, CommitRecord>> footers_;
+  Faults disagreeing_;
+};
+
+// What an object held, as its name tells: nobody can read more of it.
+std::optional<CommitRange> range_by_name(const std::string& name) {
+  const auto range = parse_segment_name(name);
+  if (!range) return std::nullopt;
+  // Of a snapshot only the newest commit is sure.
+  const Txid base = range->first.value == 0 ? Txid(range->second.value - 1) : range->first;
+  return CommitRange{base.next(), range->second};
+}
+
+// Puts names to the commits that can't be restored.
+class LossReport {
+ public:
+  LossReport(const Catalogue& catalogue, const std::vector<SegmentEntry>& sound, VerifyReport& report)
+      : report_(report), restorable_(restorable_commits(sound)) {
+    std::vector<CommitRange> known;
+    for (const SegmentEntry& entry : catalogue.segments)
+      known.push_back({entry.start().next(), entry.last.txid});
+    for (const BadObject& object : catalogue.bad_objects) {
+      if (const auto range = range_by_name(object.name)) unreadable_.push_back(*range);
+    }
+    known.insert(known.end(), unreadable_.begin(), unreadable_.end());
+    unreadable_ = joined(std::move(unreadable_));
+    const std::vector<MissingRange> missing = catalogue.missing();
+    for (const MissingRange& range : missing) known.push_back({range.base.next(), range.last});
+    known = joined(std::move(known));
+    if (!known.empty()) lost_ = without({known.front().first, known.back().last}, restorable_);
+  }
+
+  void add(const std::string& object, const std::string& what, std::optional<CommitRange> held) {
+    VerifyDamage damage{object, what, Txid(0), Txid(0)};
+    for (const CommitRange& lost : held ? lost_ : std::vector<CommitRange>()) {
+      if (lost.last < held->first || lost.first > held->last) continue;
+      // All that builds on it, up to the next snapshot, is lost with it.
+      if (damage.first_lost.value == 0) damage.first_lost = std::max(lost.first, held->first);
+      damage.last_lost = lost.last;
+      told_.push_back(lost);
+    }
+    report_.damage.push_back(std::move(damage));
+  }
+
+  void add_missing(const std::vector<MissingRange>& missing) {
+    for (const MissingRange& range : missing) {
+      // Objects that are there but can't be read have been named.
+      for (const CommitRange& hole : without({range.base.next(), range.last}, unreadable_)) {
+        const Txid base(hole.first.value - 1);
+        report_.missing.push_back({base, hole.last});
+        add(segment_name(base, hole.last), "missing: no object holds its commits", hole);
+      }
+    }
+  }
+
+  // Commits whose objects are sound, but that nothing leads to.
+  void add_unreachable(const std::vector<SegmentEntry>& sound) {
+    for (const CommitRange& rest : lost_) {
+      const auto is_told = [&](const CommitRange& told) { return told.first == rest.first; };
+      if (std::ranges::any_of(told_, is_told)) continue;
+      const auto holder =
+          std::ranges::find_if(sound, [&](const SegmentEntry& e) { return e.spans(rest.first); });
+      add(holder == sound.end() ? segment_name(Txid(rest.first.value - 1), rest.last) : holder->name,
+          "sound, but the snapshot it builds on is gone", rest);
+    }
+  }
+
+  void add_points(const std::vector<NamedPoint>& points) {
+    for (const NamedPoint& point : points) {
+      const auto holds = [&](const CommitRange& range) { return range.holds(point.txid); };
+      if (std::ranges::any_of(restorable_, holds)) continue;
+      report_.damage.push_back({point_object(point.name),
+                                fmt::format("names commit {}, which can't be restored", point.txid.value),
+                                point.txid, point.txid});
+    }
+  }
+
+  std::uint64_t restorable() const {
+    std::uint64_t commits = 0;
+    for (const CommitRange& range : restorable_) commits += range.last.value - range.first.value + 1;
+    return commits;
+  }
+
+ private:
+  VerifyReport& report_;
+  std::vector<CommitRange> restorable_, lost_, unreadable_, told_;
+};
+
+}  // namespace
+
+VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& options) {
+  const Catalogue catalogue = Catalogue::load(store);
+  VerifyReport report;
+  for (const SegmentEntry& entry : catalogue.segments) report.bytes += entry.size;
+  report.objects = catalogue.segments.size() + catalogue.points.size() + catalogue.bad_objects.size() +
+                   (catalogue.identity ? 1 : 0);
+  ByteMeter meter(options, report.bytes * 2);
+  Faults faults = ByteCheck(store, catalogue, meter).run(options.threads, report);
+  std::vector<SegmentEntry> sound;
+  for (const SegmentEntry& entry : catalogue.segments) {
+    if (!faults.contains(entry.name)) sound.push_back(entry);
+  }
+  sound = ChainCheck(store, std::move(sound), options, meter).run(faults);
+
+  LossReport losses(catalogue, sound, report);
+  for (const BadObject& object : catalogue.bad_objects) {
+    losses.add(object.name, object.reason, range_by_name(object.name));
+  }
+  for (const SegmentEntry& entry : catalogue.segments) {
+    const auto fault = faults.find(entry.name);
+    if (fault == faults.end()) continue;
+    losses.add(entry.name, fault->second, CommitRange{entry.start().next(), entry.last.txid});
+  }
+  losses.add_missing(catalogue.missing());
+  losses.add_unreachable(sound);
+  losses.add_points(catalogue.points);
+  const bool identity_bad = std::ranges::any_of(
+      catalogue.bad_objects, [](const BadObject& object) { return object.name == kIdentityObject; });
+  if (!catalogue.identity && !identity_bad && report.objects > 0) {
+    losses.add(std::string(kIdentityObject), "missing", std::nullopt);
+  }
+  report.commits = losses.restorable();
+  meter.finish();
+  return report;
+}
+
+}  // namespace litewright

@@ -1,0 +1,29 @@
+// The database and the archive that a command line names.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "store/object_store.h"
+
+namespace litewright {
+
+struct ArchivePlace {
+  std::filesystem::path database;  // absolute, links resolved where the file exists
+  std::string display;             // as it was named, without a password
+  std::string archive;  // the store, for command lines: "--archive" or the default beside the database
+  std::unique_ptr<ObjectStore> store;
+};
+
+enum class DatabaseFile { kMustExist, kMayBeMissing };
+
+// --archive, else DB-archive beside the database. Throws Error{kUsage} for a store that this build has no
+// driver for, Error{kNoDatabase|kPermission} where the database must exist and doesn't.
+ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file);
+
+// Throws Error{kNoDatabase} with a hint where nothing was ever archived at that place.
+void require_archive(const ArchivePlace& place);
+
+}  // namespace litewright

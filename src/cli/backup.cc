@@ -1,0 +1,119 @@
+// litewright backup: a verified restore point now.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "archive/archiver.h"
+#include "archive/state_folder.h"
+#include "archive/verify.h"
+#include "base/progress.h"
+#include "base/time_text.h"
+#include "cli/archive_place.h"
+#include "cli/commands.h"
+
+namespace litewright {
+namespace {
+
+struct BackupOutcome {
+  Txid txid;
+  bool followed = false;        // a running archiver made it
+  std::uint64_t new_bytes = 0;  // put into the archive by this command
+};
+
+std::uint64_t stored_bytes(const ObjectStore& store) {
+  std::uint64_t bytes = 0;
+  for (const ObjectInfo& object : store.list("segments/")) bytes += object.size;
+  return bytes;
+}
+
+BackupOutcome ask_owner(OwnerClient& owner, const std::optional<std::string>& name) {
+  constexpr std::chrono::seconds kPatience{600};
+  nlohmann::json request = {{"op", "backup"}, {"timeout_ms", std::chrono::milliseconds(kPatience).count()}};
+  if (name) request["name"] = *name;
+  const auto answer = owner.ask(request, kPatience + std::chrono::seconds(2));
+  return {Txid(answer.at("txid").get<std::uint64_t>()), true, 0};
+}
+
+BackupOutcome make_backup(const Invocation& invocation, const ArchivePlace& place,
+                          const std::optional<std::string>& name) {
+  const Session& session = invocation.session;
+  ArchiverOptions options;
+  options.follow.database = place.database.string();
+  options.follow.state_folder = state_folder(session.environment);
+  Progress progress(session.output.progress_stream(), session.clock,
+                    {.label = "back up " + place.display, .unit = Progress::Unit::kItems});
+  FollowEvents events;
+  events.scanning = [&progress](std::uint64_t done, std::uint64_t all) {
+    progress.set_total(all);
+    progress.advance(done - std::min(done, progress.done()));
+  };
+  events.warning = [&session](const std::string& text) { session.output.note(text); };
+  const std::uint64_t before = stored_bytes(*place.store);
+  Archiver archiver(*place.store, session.clock, options, events);
+  const BackupPoint point = archiver.backup(name);
+  return {point.txid, false, stored_bytes(*place.store) - before};
+}
+
+// What was just written is read back: all of a first backup, the new objects of a later one.
+void read_back(const ArchivePlace& place, Txid before) {
+  if (before.value == 0) {
+    const VerifyReport report = verify_archive(*place.store, VerifyOptions{});
+    if (report.damage.empty() && report.missing.empty()) return;
+    const std::string what = report.damage.empty() ? "a gap in its commits"
+                                                   : report.damage[0].object + ": " + report.damage[0].what;
+    throw Error(ErrorCode::kDamaged, fmt::format("the backup does not read back: {}", what),
+                "is the archive's disk sound? litewright verify DB");
+  }
+  for (const SegmentEntry& entry : Catalogue::load(*place.store).segments) {
+    if (entry.last.txid > before) Segment(*place.store, entry.name).verify_bytes();
+  }
+}
+
+int run_backup(const Invocation& invocation) {
+  const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
+  const Clock& clock = invocation.session.clock;
+  const SteadyTime began = clock.steady();
+  const auto name = invocation.value("name");
+  auto owner = OwnerClient::connect(*place.store);
+  BackupOutcome outcome;
+  if (owner) {
+    outcome = ask_owner(*owner, name);
+  } else {
+    const auto newest = Catalogue::load(*place.store).newest();
+    outcome = make_backup(invocation, place, name);
+    read_back(place, newest ? newest->txid : Txid(0));
+  }
+  const std::chrono::duration<double> seconds = clock.steady() - began;
+  Output& output = invocation.session.output;
+  output.line(fmt::format("commit {}{} is archived{} in {} ({})", outcome.txid.value,
+                          name ? " (" + *name + ")" : "", outcome.followed ? "" : " and read back",
+                          place.store->describe(),
+                          format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(seconds))));
+  nlohmann::ordered_json document = {{"txid", outcome.txid.value},
+                                     {"followed", outcome.followed},
+                                     {"bytes", outcome.new_bytes},
+                                     {"seconds", seconds.count()},
+                                     {"archive", place.store->describe()}};
+  if (name) document["name"] = *name;
+  output.document(document);
+  return 0;
+}
+
+}  // namespace
+
+Command backup_command() {
+  return with_database(
+      {.name = "backup",
+       .summary = "make a verified restore point now",
+       .description =
+           "Archives the database as it is now and reads back what was written. Only what changed since the "
+           "last time travels. Where litewright protect runs, it is asked, and the answer comes at once.",
+       .options = {{.name = "name",
+                    .value = "NAME",
+                    .help = "name the point: kept until it is removed by hand"}},
+       .examples = {{"litewright backup app.db", "into app.db-archive/"},
+                    {"litewright backup app.db --name before-upgrade", "a point to go back to by name"}},
+       .run = run_backup});
+}
+
+}  // namespace litewright

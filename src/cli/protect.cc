@@ -1,0 +1,133 @@
+// litewright protect: archives every commit as it happens, in the foreground, until it is told to stop.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "archive/archiver.h"
+#include "archive/state_folder.h"
+#include "base/time_text.h"
+#include "cli/archive_place.h"
+#include "cli/commands.h"
+#include "cli/stop_signal.h"
+#include "cli/supervise_linux.h"
+
+namespace litewright {
+namespace {
+
+// What happens, said by the follower's and the uploader's threads.
+class EventPrinter {
+ public:
+  EventPrinter(Output& output, const Clock& clock) : output_(output), clock_(clock) {}
+
+  void event(const std::string& name, nlohmann::ordered_json body, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    nlohmann::ordered_json document = {{"event", name}, {"time", format_utc_time(clock_.wall())}};
+    document.update(body);
+    output_.document(document);
+    output_.line(fmt::format("{}  {}", format_local_time(clock_.wall()), text));
+    output_.flush();
+  }
+  void warning(const std::string& text) {
+    event("warning", {{"message", text}}, output_.paint(Ink::kYellow, "warning: ") + text);
+  }
+
+ private:
+  Output& output_;
+  const Clock& clock_;
+  std::mutex mutex_;
+};
+
+FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateClock& gate,
+                         const Clock& clock) {
+  FollowEvents events;
+  events.following = [&printer, &place](Txid txid, bool reconciled) {
+    printer.event("following", {{"txid", txid.value}, {"reconciled", reconciled}},
+                  fmt::format("following {} from commit {} on{}; archive: {}", place.display, txid.value,
+                              reconciled ? " (what changed meanwhile is archived as one commit)" : "",
+                              place.store->describe()));
+  };
+  events.warning = [&printer](const std::string& text) { printer.warning(text); };
+  events.gate = [&gate, &clock](bool inside) {
+    gate.entered_ns = inside ? std::chrono::nanoseconds(clock.steady().time_since_epoch()).count() : 0;
+  };
+  return events;
+}
+
+int archive_until_stopped(const Invocation& invocation, const ArchivePlace& place, GateClock& gate) {
+  const Session& session = invocation.session;
+  const StopSignal stop;
+  EventPrinter printer(session.output, session.clock);
+  ArchiverOptions options;
+  options.follow.database = place.database.string();
+  options.follow.state_folder = state_folder(session.environment);
+  options.reported_pid = ::getppid();
+  if (const auto limit = invocation.value("wal-limit")) options.follow.wal_limit_bytes = parse_size(*limit);
+  Archiver archiver(*place.store, session.clock, options, make_events(printer, place, gate, session.clock));
+  std::atomic<bool> done = false;
+  std::thread stopper([&] {
+    while (!done && !stop.wait_for(std::chrono::milliseconds(200))) {
+    }
+    archiver.stop();
+  });
+  const auto finish = [&] {
+    done = true;
+    stopper.join();
+  };
+  try {
+    archiver.protect();
+  } catch (...) {
+    finish();
+    throw;
+  }
+  finish();
+  const FollowStatus status = archiver.status();
+  printer.event("stopped",
+                {{"captured", status.captured.value},
+                 {"archived", status.archived.value},
+                 {"gates", status.handover.gates},
+                 {"gates_failed", status.handover.gates_failed},
+                 {"longest_gate_seconds", status.longest_gate_ms / 1000},
+                 {"longest_wal_frames", status.longest_wal_frames},
+                 {"frames", status.capture.frames}},
+                fmt::format("stopped; archived up to commit {}", status.archived.value));
+  return 0;
+}
+
+int run_protect(const Invocation& invocation) {
+  const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
+  SuperviseOptions options;
+  Output& output = invocation.session.output;
+  options.notice = [&output](const char* text) { output.note(text); };
+  return supervise(options,
+                   [&](GateClock& gate, int) { return archive_until_stopped(invocation, place, gate); });
+}
+
+}  // namespace
+
+Command protect_command() {
+  return with_database(
+      {.name = "protect",
+       .summary = "archive every commit as it happens",
+       .description =
+           "Follows a live database in WAL mode and archives every commit within milliseconds, until Ctrl-C "
+           "or "
+           "SIGTERM. The application goes on as it is: nothing is written to its database but SQLite's own "
+           "checkpoints, and the WAL is kept short.\n\n"
+           "The first time the whole database is archived while writers run. After a stop the archive goes "
+           "on where "
+           "it stood; what changed meanwhile becomes one commit.",
+       .options = {{.name = "wal-limit",
+                    .value = "SIZE",
+                    .help = "reset the WAL when it is larger (default 24MiB)"}},
+       .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
+                    {"litewright protect app.db --archive /backup/app", "into another folder"},
+                    {"litewright protect app.db --json", "one event a line, for a supervisor"}},
+       .exit_statuses = {{75, "another archiver holds this archive, or the database is locked exclusively"}},
+       .run = run_protect});
+}
+
+}  // namespace litewright

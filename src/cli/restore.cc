@@ -1,0 +1,142 @@
+// litewright restore: the database as it was after a commit, beside the live one or in its place.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "archive/owner.h"
+#include "base/error.h"
+#include "base/process_table_linux.h"
+#include "base/progress.h"
+#include "base/time_text.h"
+#include "cli/archive_place.h"
+#include "cli/commands.h"
+#include "operate/restore_database.h"
+
+namespace litewright {
+namespace {
+
+RestorePoint wanted_point(const Invocation& invocation) {
+  RestorePoint point;
+  int given = 0;
+  if (const auto at = invocation.value("at")) {
+    // "tx 1234" is a TIME too (DESIGN.md).
+    if (at->starts_with("tx ")) {
+      point.tx = Txid(std::stoull(at->substr(3)));
+    } else {
+      point.at = parse_time(*at, invocation.session.clock.wall());
+    }
+    given++;
+  }
+  if (const auto tx = invocation.value("tx")) {
+    const bool number =
+        !tx->empty() && tx->size() < 20 && tx->find_first_not_of("0123456789") == std::string::npos;
+    if (!number)
+      throw Error(ErrorCode::kUsage, fmt::format("--tx '{}' is not a number", *tx), "litewright log DB");
+    point.tx = Txid(std::stoull(*tx));
+    given++;
+  }
+  if (const auto name = invocation.value("point")) {
+    point.name = *name;
+    given++;
+  }
+  if (given > 1) throw Error(ErrorCode::kUsage, "--at, --tx and --point exclude each other");
+  return point;
+}
+
+void print_report(Output& output, const RestoreReport& report, bool dry_run) {
+  const CommitRecord& commit = report.plan.commit;
+  output.line(fmt::format("{} {} as of commit {} ({}), {}, {}", dry_run ? "would restore" : "restored",
+                          report.target, commit.txid.value,
+                          format_local_time(commit.seen_at, Precision::kMilliseconds),
+                          format_size(report.bytes),
+                          dry_run ? fmt::format("from {} objects, {} to read", report.plan.segments.size(),
+                                                format_size(report.plan.bytes_to_read))
+                                  : fmt::format("checksum {} proven", commit.checksum.hex().substr(0, 8))));
+  if (report.checked) output.line("quick_check: ok");
+  if (report.probe_result) output.line("probe: " + *report.probe_result);
+  for (const std::string& kept : report.kept) output.line("kept the old file: " + kept);
+}
+
+nlohmann::ordered_json report_document(const RestoreReport& report, bool dry_run) {
+  const CommitRecord& commit = report.plan.commit;
+  nlohmann::ordered_json document = {{"target", report.target},
+                                     {"dry_run", dry_run},
+                                     {"txid", commit.txid.value},
+                                     {"time", format_utc_time(commit.seen_at)},
+                                     {"reconciled", commit.reconciled},
+                                     {"pages", commit.page_count},
+                                     {"page_size", report.plan.page_size},
+                                     {"bytes", report.bytes},
+                                     {"bytes_read", report.plan.bytes_to_read},
+                                     {"objects", report.plan.segments.size()},
+                                     {"checksum", commit.checksum.hex()},
+                                     {"kept", report.kept},
+                                     {"seconds", report.seconds.count()}};
+  if (report.checked) document["quick_check"] = "ok";
+  if (report.probe_result) document["probe"] = *report.probe_result;
+  return document;
+}
+
+int run_restore(const Invocation& invocation) {
+  const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMayBeMissing);
+  require_archive(place);
+  const Session& session = invocation.session;
+  RestoreRequest request;
+  request.point = wanted_point(invocation);
+  request.target = invocation.value("output").value_or(place.database.string());
+  std::error_code ignored;
+  request.in_place =
+      !invocation.value("output") || std::filesystem::equivalent(request.target, place.database, ignored);
+  request.dry_run = invocation.flag("dry-run");
+  request.probe = invocation.value("probe");
+  Progress progress(session.output.progress_stream(), session.clock,
+                    {.label = "restore " + request.target, .unit = Progress::Unit::kItems});
+  request.options.progress = [&progress](std::uint64_t done, std::uint64_t all) {
+    progress.set_total(all);
+    progress.advance(done - std::min(done, progress.done()));
+  };
+  // An archiver that runs lets go of the database for as long as this takes, and compares afterwards.
+  std::optional<OwnerClient> owner;
+  if (request.in_place && !request.dry_run) owner = OwnerClient::connect(*place.store);
+  if (owner) owner->ask({{"op", "suspend"}}, std::chrono::seconds(70));
+  const LinuxProcessTable processes;
+  const RestoreReport report = restore_database(*place.store, processes, session.clock, request);
+  if (owner) owner->ask({{"op", "resume"}}, std::chrono::seconds(10));
+  progress.finish();
+  print_report(session.output, report, request.dry_run);
+  session.output.document(report_document(report, request.dry_run));
+  return 0;
+}
+
+}  // namespace
+
+Command restore_command() {
+  return with_database(
+      {.name = "restore",
+       .summary = "bring the database back as it was after a commit",
+       .description = "Without a point: the newest commit in the archive. With -o: into a new file. Without "
+                      "-o: in place; then "
+                      "nobody may have the database open, the old files are kept aside as "
+                      "DB.before-restore-TIME, and the result "
+                      "is checked. The pages are written beside the target and proven against the recorded "
+                      "checksum before "
+                      "they take its name: on any failure the target is as it was.",
+       .options = {{.name = "at", .value = "TIME", .help = "the newest commit seen at or before TIME"},
+                   {.name = "tx", .value = "N", .help = "commit N, as litewright log numbers them"},
+                   {.name = "point", .value = "NAME", .help = "a point named by litewright backup --name"},
+                   {.name = "output", .letter = 'o', .value = "FILE", .help = "restore into FILE instead"},
+                   {.name = "probe",
+                    .value = "SQL",
+                    .help = "a query that must give a row on the restored file"},
+                   {.name = "dry-run", .help = "say what would be done, write nothing"}},
+       .examples = {{"litewright restore app.db --at -15m -o before.db",
+                     "as it was a quarter of an hour ago"},
+                    {"litewright restore app.db --tx 1234", "in place, exactly after commit 1234"},
+                    {"litewright restore app.db --point before-upgrade --dry-run", "what that would do"}},
+       .exit_statuses = {{65, "the archive is damaged there: nothing was restored"},
+                         {66, "no such point, or no archive"},
+                         {75, "somebody has the database open"}},
+       .run = run_restore});
+}
+
+}  // namespace litewright

@@ -1,0 +1,93 @@
+#include "cli/supervise_linux.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <deque>
+#include <memory>
+#include <new>
+
+#include "base/error.h"
+#include "cli/stop_signal.h"
+
+namespace litewright {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kLook{50};
+
+GateClock& shared_gate_clock() {
+  void* memory =
+      ::mmap(nullptr, sizeof(GateClock), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw error_from_errno(errno, "share memory with the watchdog");
+  return *new (memory) GateClock;
+}
+
+bool overstays(const GateClock& gate, std::chrono::milliseconds longest) {
+  const std::int64_t entered = gate.entered_ns.load();
+  return entered != 0 && Clock::now().time_since_epoch() - std::chrono::nanoseconds(entered) > longest;
+}
+
+// The status of waitpid() once the child has ended; forwards the first stop signal, and SIGKILL for the
+// second one.
+int watch(pid_t child, const GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
+          bool& killed) {
+  bool forwarded = false;
+  while (true) {
+    int status = 0;
+    const pid_t ended = ::waitpid(child, &status, WNOHANG);
+    if (ended == child) return status;
+    if (ended < 0 && errno != EINTR) throw error_from_errno(errno, "wait for the archiver");
+    if (stop.requested() && !forwarded) {
+      ::kill(child, SIGTERM);
+      forwarded = true;
+    }
+    if (overstays(gate, options.longest_gate)) {
+      ::kill(child, SIGKILL);
+      killed = true;
+    }
+    if (forwarded) {
+      ::usleep(10'000);
+    } else {
+      stop.wait_for(kLook);
+    }
+  }
+}
+
+}  // namespace
+
+int supervise(const SuperviseOptions& options, const std::function<int(GateClock&, int)>& run) {
+  GateClock& gate = shared_gate_clock();
+  std::deque<Clock::time_point> restarts;
+  for (int generation = 0;; generation++) {
+    gate.entered_ns = 0;
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0) throw error_from_errno(errno, "start the archiver");
+    if (child == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+      if (::getppid() != parent) ::_exit(0);
+      ::signal(SIGTSTP, SIG_IGN);  // Ctrl-Z stops the watchdog at most
+      return run(gate, generation);
+    }
+    const StopSignal stop;
+    bool killed = false;
+    const int status = watch(child, gate, options, stop, killed);
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    if (stop.requested()) return 0;
+    restarts.push_back(Clock::now());
+    while (restarts.front() < Clock::now() - std::chrono::minutes(1)) restarts.pop_front();
+    if (static_cast<int>(restarts.size()) > options.restarts_a_minute) {
+      throw Error(ErrorCode::kInternal, "the archiver ended badly again and again",
+                  "run it with --json and look at its last words");
+    }
+    options.notice(killed ? "the archiver stood still while it kept writers out: ended, starting another"
+                          : "the archiver was killed or crashed: starting another");
+  }
+}
+
+}  // namespace litewright

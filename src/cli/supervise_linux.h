@@ -1,0 +1,29 @@
+// Runs a command in a child process under a watchdog. A follower that is stopped (SIGSTOP, a debugger, a
+// frozen cgroup) while it keeps writers out would stop the application with it: the watchdog ends it and
+// starts another (FACTS 31). The child is also what a crash takes down: the watchdog starts it again. Linux.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+
+namespace litewright {
+
+// Shared between the watchdog and its child.
+struct GateClock {
+  std::atomic<std::int64_t> entered_ns{0};  // steady clock; 0: not in the gate
+};
+
+struct SuperviseOptions {
+  std::chrono::milliseconds longest_gate{1500};
+  int restarts_a_minute = 5;
+  std::function<void(const char*)> notice;  // the child was ended or ended badly, and another is started
+};
+
+// Forks; must be called before any thread or database connection exists. In the child it returns run(gate,
+// generation); in the parent the child's exit status, after forwarding SIGTERM and SIGINT to it. `generation`
+// counts the children.
+int supervise(const SuperviseOptions& options, const std::function<int(GateClock&, int generation)>& run);
+
+}  // namespace litewright
