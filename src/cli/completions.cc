@@ -18,7 +18,7 @@ std::vector<std::string> names_of(const CommandTable& table) {
 }
 
 // For single quotes in sh, zsh and fish alike: help texts may hold an apostrophe.
-std::string shell_quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string escaped = "'";
   for (const char c : text) escaped += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return escaped + "'";
@@ -77,15 +77,15 @@ std::string zsh_script(const CommandTable& table) {
   std::string cases;
   for (const Command& command : table) {
     commands +=
-        fmt::format("    {}\n", shell_quoted(fmt::format("{}:{}", command.name, zsh_text(command.summary))));
+        fmt::format("    {}\n", in_quotes(fmt::format("{}:{}", command.name, zsh_text(command.summary))));
     std::string specs;
     for (const Option& option : all_options(command)) {
       const std::string values =
           option.choices.empty() ? "_files" : fmt::format("({})", fmt::join(option.choices, " "));
       const std::string value = option.value.empty() ? "" : fmt::format(":{}:{}", option.value, values);
-      specs += fmt::format(" \\\n        {}",
-                           shell_quoted(fmt::format("{}--{}[{}]{}", option.repeatable ? "*" : "", option.name,
-                                                    zsh_text(option.help), value)));
+      specs +=
+          fmt::format(" \\\n        {}", in_quotes(fmt::format("{}--{}[{}]{}", option.repeatable ? "*" : "",
+                                                               option.name, zsh_text(option.help), value)));
     }
     std::string words = "_files";
     if (command.name == "help") words = fmt::format("({})", fmt::join(names_of(table), " "));
@@ -93,7 +93,7 @@ std::string zsh_script(const CommandTable& table) {
       if (!positional.choices.empty()) words = fmt::format("({})", fmt::join(positional.choices, " "));
     }
     cases += fmt::format("    {})\n      _arguments{} \\\n        {} ;;\n", command.name, specs,
-                         shell_quoted(fmt::format("*:argument:{}", words)));
+                         in_quotes(fmt::format("*:argument:{}", words)));
   }
   return fmt::format(
       "#compdef litewright\n"
@@ -116,14 +116,14 @@ std::string fish_script(const CommandTable& table) {
   std::string text = "# fish completion for litewright\n";
   for (const Command& command : table) {
     text += fmt::format("complete -c litewright -n __fish_use_subcommand -f -a {} -d {}\n", command.name,
-                        shell_quoted(command.summary));
-    const std::string when = shell_quoted(fmt::format("__fish_seen_subcommand_from {}", command.name));
+                        in_quotes(command.summary));
+    const std::string when = in_quotes(fmt::format("__fish_seen_subcommand_from {}", command.name));
     for (const Option& option : all_options(command)) {
       text += fmt::format("complete -c litewright -n {} -l {}", when, option.name);
       if (option.letter) text += fmt::format(" -s {}", option.letter);
       if (!option.value.empty()) text += " -r";
       if (!option.choices.empty()) text += fmt::format(" -f -a '{}'", fmt::join(option.choices, " "));
-      text += fmt::format(" -d {}\n", shell_quoted(option.help));
+      text += fmt::format(" -d {}\n", in_quotes(option.help));
     }
     std::vector<std::string> choices;
     if (command.name == "help") choices = names_of(table);

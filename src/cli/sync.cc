@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/owner.h"
+#include "base/error.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/verify.h"
+#include "base/error.h"
 #include "base/progress.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"

@@ -1,0 +1,217 @@
+"""The built program as tests drive it: its commands, `protect` as a process, and what a test may hold against it."""
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+FOLLOWING_SECONDS = 20  # until `protect` says that it follows
+COMMAND_SECONDS = 120   # until any other command ends
+
+
+class Skip(Exception):
+    """This machine can't run the test: the message says what is missing."""
+
+
+class Failed(AssertionError):
+    """The program did not do what it must: the message holds the figures."""
+
+
+def check(holds, message):
+    if not holds:
+        raise Failed(message)
+
+
+@dataclasses.dataclass
+class Test:
+    name: str       # a sentence about behaviour
+    run: object     # called with a Context; may return a line with figures
+    budget: float   # seconds, the short form
+    long_budget: float = 0
+
+    def __post_init__(self):
+        self.long_budget = self.long_budget or self.budget
+
+
+@dataclasses.dataclass
+class Answer:
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self):
+        try:
+            return json.loads(self.stdout)
+        except ValueError:
+            raise Failed(f"not one JSON object on stdout: {self.stdout[:300]!r} (stderr {self.stderr[:300]!r})")
+
+
+class Context:
+    """One test's folder, seed, program and processes; all that it started end with it."""
+
+    def __init__(self, build, folder, seed, long_form):
+        self.build = pathlib.Path(build).resolve()
+        self.folder = pathlib.Path(folder)
+        self.seed, self.long = seed, long_form
+        self.random = random.Random(seed)
+        self._processes = []
+
+    def path(self, name):
+        return str(self.folder / name)
+
+    @property
+    def litewright(self):
+        program = self.build / "litewright"
+        if not program.exists():
+            raise Skip(f"{program} is not built")
+        return str(program)
+
+    def tool(self, name):
+        program = self.build / "harness" / name
+        if not program.exists():
+            raise Skip(f"{program} is not built")
+        return str(program)
+
+    def script(self, name):
+        return [sys.executable, str(pathlib.Path(__file__).parent / name)]
+
+    @property
+    def environment(self):
+        """Without the caller's databases; state that is not beside the database goes to the test's folder."""
+        kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DATABASE_PATH")}
+        return kept | {"XDG_STATE_HOME": self.path("state"), "HOME": str(self.folder), "TZ": "UTC"}
+
+    def start(self, command, **options):
+        options.setdefault("env", self.environment)
+        process = subprocess.Popen([str(word) for word in command], text=True, **options)
+        self._processes.append(process)
+        return process
+
+    def end_processes(self):
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+                process.wait()
+
+    def run(self, command, timeout=COMMAND_SECONDS, **options):
+        """Any program to its end."""
+        process = self.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **options)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise Failed(f"{' '.join(map(str, command))} did not end within {timeout} s; stdout {out[-300:]!r}, stderr {err[-300:]!r}")
+        return Answer(process.returncode, out, err)
+
+    def command(self, *words, status=0, **options):
+        """A litewright command that must end with `status` (None: any)."""
+        answer = self.run([self.litewright, *words], **options)
+        if status is not None and answer.status != status:
+            raise Failed(f"litewright {' '.join(map(str, words))}: exit {answer.status}, not {status}; "
+                         f"stderr {answer.stderr.strip()!r}, stdout {answer.stdout[-300:]!r}")
+        return answer
+
+    def protect(self, database, *words, **options):
+        return Protect(self, database, words, **options)
+
+    def sync(self, database, timeout="30s"):
+        return self.command("sync", database, "--timeout", timeout, "--json").json["txid"]
+
+    def log(self, database):
+        commits = self.command("log", database, "--all", "--json").json["commits"]
+        return sorted(commits, key=lambda commit: commit["txid"])
+
+    def restore(self, database, out, *point):
+        """Restores to a file that must not exist yet, and gives its path."""
+        self.command("restore", database, *point, "-o", out, "--json")
+        check(os.path.exists(out), f"restore {point} ended with 0 and made no {out}")
+        for leftover in ("-wal", "-shm", "-journal"):
+            check(not os.path.exists(out + leftover), f"restore left {out}{leftover}")
+        return out
+
+    def verify_is_clean(self, database):
+        report = self.command("verify", database, "--json").json
+        check(report["damage"] == [] and report["missing"] == [], f"verify: {report}")
+        return report
+
+
+class Protect:
+    """`litewright protect DB --json`; made when it says that it follows."""
+
+    def __init__(self, context, database, words=(), follow=True, environment=None):
+        self.database = str(database)
+        self.errors_path = context.path(f"protect-{len(context._processes)}.stderr")
+        with open(self.errors_path, "w") as errors:
+            self.process = context.start(
+                [context.litewright, "protect", database, "--json", *words], stdout=subprocess.PIPE, stderr=errors,
+                env=environment or context.environment)
+        self.events, self._changed = [], threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        if follow:
+            self.following = self.wait_event("following")
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    @property
+    def errors(self):
+        return pathlib.Path(self.errors_path).read_text()
+
+    def _read(self):
+        for line in self.process.stdout:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = {"event": "not JSON", "line": line}
+            with self._changed:
+                self.events.append(event)
+                self._changed.notify_all()
+        with self._changed:
+            self.events.append({"event": "end of output"})
+            self._changed.notify_all()
+
+    def wait_event(self, name, timeout=FOLLOWING_SECONDS):
+        end = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                for event in self.events:
+                    if event.get("event") == name:
+                        return event
+                over = self.events and self.events[-1].get("event") == "end of output"
+                left = end - time.monotonic()
+                if over or left <= 0:
+                    raise Failed(f"protect gave no '{name}' event {'before it ended' if over else f'within {timeout} s'}: "
+                                 f"events {self.events[-5:]}, exit {self.process.poll()}, stderr {self.errors[-500:]!r}")
+                self._changed.wait(left)
+
+    def stop(self, how=signal.SIGTERM, status=0, timeout=30):
+        """Asks it to leave; it must end with `status` (None: any)."""
+        if self.running:
+            self.process.send_signal(how)
+        try:
+            ended = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"protect still runs {timeout} s after {how!r}; stderr {self.errors[-500:]!r}")
+        self._reader.join(5)
+        if status is not None:
+            check(ended == status, f"protect ended with {ended}, not {status}, after {how!r}; stderr {self.errors[-500:]!r}")
+        return ended
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
