@@ -117,7 +117,7 @@ def spill_acked(context):
 
 def spill(context, path, seconds, *words, seed=None):
     return context.start([*context.script("spill_load.py"), path, seconds, seed or context.seed % 1000, context.path("spill.ack"), *words],
-                         stdout=subprocess.PIPE, text=True)
+                         stdout=subprocess.PIPE)
 
 
 def zero_salts(context):
