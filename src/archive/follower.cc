@@ -17,7 +17,7 @@ constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kCaptureDuringCheckpoint{3};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
-constexpr std::uint32_t kGateBacklogBytes = 12 << 20;
+constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ struct Follower::Session {
   void attach();
   void begin_scan();
   void begin_epoch();
-  void scan_slice();
+  bool scan_slice();
   void end_scan();
 
   // Following.
@@ -238,16 +238,21 @@ void Follower::Session::begin_epoch() {
   epoch++;
 }
 
-void Follower::Session::scan_slice() {
+// False: the uploader has no room; there is nothing to do but to wait for it.
+bool Follower::Session::scan_slice() {
   const SteadyTime end = follower.clock_.steady() + kScanSlice;
   do {
     if (part->batch.versions.bytes() >= (4u << 20)) {
-      if (!uploader.has_room()) return;
+      if (!uploader.has_room()) return false;
       flush_part(false);
     }
-    if (!scan->step(capture.last_txid().next(), part->batch)) return end_scan();
+    if (!scan->step(capture.last_txid().next(), part->batch)) {
+      end_scan();
+      return true;
+    }
   } while (follower.clock_.steady() < end);
   if (follower.events_.scanning) follower.events_.scanning(scan->pages_done(), scan_pages);
+  return true;
 }
 
 // Everything up to max_frame is captured and laid over: consistent from here on, and only from here (FACTS
@@ -311,12 +316,9 @@ void Follower::Session::step() {
     return;
   }
   let_go_of_checkpoint_lock();
-  if (scan && !handover->in_gate()) {
-    scan_slice();
-  } else {
-    publish(index);
-    sleep(handover->wait());
-  }
+  if (scan && !handover->in_gate() && scan_slice()) return;
+  publish(index);
+  sleep(handover->wait());
 }
 
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).

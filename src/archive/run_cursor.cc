@@ -19,7 +19,7 @@ constexpr std::uint32_t kChecksumsAhead = 1024;
 
 }  // namespace
 
-// Invariant: `records` reads from `raw`, `checks` from `stored`, `ended` from `window`, all of the frame
+// Invariant: `records` reads from `raw`, `checks` from `check_bytes`, `ended` from `window`, all of the frame
 // before next_frame.
 struct RunCursor::State {
   State(const Segment::State& opened, std::size_t run_index, PageNumber begin, PageNumber end)
@@ -42,7 +42,7 @@ struct RunCursor::State {
   PageNumber from, to;
   RunFrames index;
   std::size_t next_frame = 0;
-  std::vector<std::byte> stored, raw, window;
+  std::vector<std::byte> raw, check_bytes, window;
   std::uint32_t window_begin = 0;  // the window's first page checksum, counted in the run
   FrameRecords records;
   ByteReader checks{Bytes()}, ended{Bytes()};
@@ -71,17 +71,19 @@ bool RunCursor::State::load_frame() {
   if (next_frame == index.frames.size()) return false;
   const RunFrames::Frame& frame = index.frames[next_frame++];
   if (frame.entry.first_page > to) return false;
+  // What only decoding needs is the thread's: it is as large as a frame, and hundreds of cursors may be open.
+  thread_local std::vector<std::byte> stored;
+  thread_local Decompressor decompressor;
   stored.resize(frame.entry.stored);
   segment.object->read(frame.offset, stored);
   if (checksum64(stored) != frame.entry.stored_checksum) damaged("checksum is not the recorded one");
   raw.resize(frame.entry.raw);
   const Bytes all(stored);
   const std::size_t compressed = stored.size() - frame.entry.checks_bytes();
-  // One context a thread: it is larger than a frame, and hundreds of cursors may be open.
-  thread_local Decompressor decompressor;
   if (!decompressor.run(all.first(compressed), raw)) damaged("can't be decompressed");
   load_ended(frame);
-  checks = ByteReader(all.subspan(compressed));
+  check_bytes.assign(stored.begin() + static_cast<std::ptrdiff_t>(compressed), stored.end());
+  checks = ByteReader(check_bytes);
   records = FrameRecords(raw, frame.entry, segment.footer.header);
   return true;
 }
