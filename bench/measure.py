@@ -20,19 +20,37 @@ def timed(action):
     return time.perf_counter() - began
 
 
+def family(pid):
+    """A process and its descendants: `protect` runs the work in a child that it watches over."""
+    found = [pid]
+    for parent in found:
+        for task in pathlib.Path("/proc/%d/task" % parent).glob("*/children"):
+            try:
+                found += [int(child) for child in task.read_text().split()]
+            except OSError:
+                continue  # it ended meanwhile
+    return found
+
+
 def peak_rss(pid):
-    """The most memory (bytes) process pid ever held, or None when it is gone."""
-    try:
-        match = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/%d/status" % pid).read_text())
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(match.group(1)) * 1024 if match else None
+    """The most memory (bytes) that process pid ever held, its living descendants' added; None when it is gone."""
+    total = 0
+    for member in family(pid):
+        try:
+            match = re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path("/proc/%d/status" % member).read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        total += int(match.group(1)) * 1024 if match else 0
+    return total or None
 
 
 def cpu_seconds(pid):
-    """User and system time of process pid so far, its ended children included."""
-    fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
-    return sum(int(f) for f in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    """User and system time so far of process pid and its living descendants, ended children included."""
+    ticks = 0
+    for member in family(pid):
+        fields = pathlib.Path("/proc/%d/stat" % member).read_text().rsplit(")", 1)[1].split()
+        ticks += sum(int(f) for f in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def size_of(path):

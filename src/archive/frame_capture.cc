@@ -35,6 +35,7 @@ void FrameCapture::start(const WalIndex& index, FrameNumber position, Txid last,
   salt_[0] = index.header.salt[0];
   salt_[1] = index.header.salt[1];
   position_ = position;
+  last_commit_frame_ = CommitFrame{};
   last_txid_ = last;
   last_seen_at_ = last_seen_at;
   commit_position_ = WalPosition{{salt_[0], salt_[1]}, position, 0};
@@ -59,6 +60,7 @@ void FrameCapture::note_generation(const WalIndex& index) {
   salt_[0] = index.header.salt[0];
   salt_[1] = index.header.salt[1];
   position_ = FrameNumber(0);
+  last_commit_frame_ = CommitFrame{};
   frames_.clear();
 }
 
@@ -103,12 +105,14 @@ void FrameCapture::take_frame(Bytes frame, FrameNumber number, CaptureBatch& bat
   commit_hash_ = extend_commit_hash(commit_hash_, header, ledger_.get(parsed->page));
   frames_.put(parsed->page, number);
   cache_.put(parsed->page, content);
-  batch.partial_commit = true;
-  if (parsed->is_commit()) {
-    commit_position_ = WalPosition{{salt_[0], salt_[1]}, number, commit_hash_};
-    commit_hash_ = 0;
-    take_commit(parsed->size_after_commit, batch);
-  }
+  const CommitFrame here{parsed->page, parsed->size_after_commit, ledger_.get(parsed->page)};
+  const bool padding = parsed->is_commit() && here == last_commit_frame_;
+  last_commit_frame_ = parsed->is_commit() ? here : CommitFrame{};
+  if (!padding) batch.partial_commit = true;
+  if (!parsed->is_commit()) return;
+  commit_position_ = WalPosition{{salt_[0], salt_[1]}, number, commit_hash_};
+  commit_hash_ = 0;
+  if (!padding) take_commit(parsed->size_after_commit, batch);
 }
 
 void FrameCapture::add_version(PageNumber page, Bytes content, CaptureBatch& batch) {

@@ -97,6 +97,16 @@ class FrameCapture {
   const Counters& counters() const { return counters_; }
 
  private:
+  // With sector padding a commit's last frame is repeated, commit mark and all: no second commit (FACTS 10).
+  // A commit that changes nothing right behind one that ends with the same page looks the same, and leaves
+  // the same state.
+  struct CommitFrame {
+    PageNumber page;
+    std::uint32_t size_after_commit = 0;
+    Checksum128 checksum;
+    bool operator==(const CommitFrame&) const = default;
+  };
+
   void take_frame(Bytes frame, FrameNumber number, CaptureBatch& batch);
   void take_commit(std::uint32_t page_count, CaptureBatch& batch);
   void add_version(PageNumber page, Bytes content, CaptureBatch& batch);
@@ -119,6 +129,7 @@ class FrameCapture {
   Txid last_txid_;
   WallTime last_seen_at_{}, now_{};
   WalPosition commit_position_;
+  CommitFrame last_commit_frame_;
   Counters counters_;
 };
 

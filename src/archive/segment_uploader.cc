@@ -11,7 +11,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{200};
 constexpr std::chrono::milliseconds kLongestRetry{10'000};
 constexpr int kFollowLevel = 1;
-constexpr int kScanLevel = 3;
+constexpr int kScanLevel = 2;
 constexpr int kScanThreads = 2;
 
 SegmentWriterOptions writer_options(const SegmentPart& part) {

@@ -1,0 +1,580 @@
+"""Attacks: what other processes may do to a followed database. Each asks twice: is the application's database sound with
+all that was acknowledged, and has the archive every commit. Where FACTS names a rule, a control shows that the attack
+bites without it."""
+import json
+import os
+import pathlib
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import application_database as application
+import history
+from program import Failed, Skip, Test, check
+
+WAL_LIMIT = "1MiB"           # small, so that an attack of seconds meets many gates
+LONGEST_STALL_SECONDS = 5.0  # of a writer while our process is stopped in the gate
+MENDED = (3, 51, 3)          # SQLite's version without the WAL-reset defect (FACTS 13)
+
+
+def new_database(context, writers=1):
+    """A database with commit_load's tables; gives its path."""
+    path = context.path("app.db")
+    for writer in range(1, writers + 1):
+        check(context.run([context.tool("commit_load"), path, 0.05, "--writer", writer]).status == 0, "commit_load failed")
+    return path
+
+
+def load(context, path, seconds, writer=1, *options):
+    """A commit_load at work in the background."""
+    return context.start([context.tool("commit_load"), path, seconds, "--writer", writer, "--ack", ack(context, writer), *options],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def ack(context, writer):
+    return context.path(f"ack.{writer}")
+
+
+def figures(process):
+    """What a load printed; it must have ended well."""
+    out, err = process.communicate(timeout=120)
+    check(process.returncode == 0, f"a writer failed: {err.strip()}")
+    return json.loads(out)
+
+
+def protect(context, path, *words):
+    """`protect` and (txid, counter) where it begins. Nobody may write meanwhile."""
+    following = context.protect(path, "--wal-limit", WAL_LIMIT, *words)
+    return following, (following.following["txid"], application.value(path, "SELECT n FROM litewright_test_counter"))
+
+
+def both_are_right(context, path, first, writers=(1,), points=3):
+    """The application's database and the archive, once all writers are silent."""
+    application.is_sound(path)
+    count = application.has_all_acknowledged(path, [ack(context, w) for w in writers])
+    application.archive_follows_counter(context, path, first, points)
+    return count
+
+
+def leave(protected, path):
+    """`protect` leaves as the last; what it leaves behind is whole."""
+    check(protected.running, f"protect ended by itself with {protected.process.poll()}: {protected.errors}")
+    before = application.content(path)
+    protected.stop()
+    check(application.content(path) == before, "the database's content changed when protect left")
+    application.is_sound(path)
+
+
+def slow_checkpointer(sleep_ms):
+    def run(context):
+        path = new_database(context, 2)
+        protected, first = protect(context, path)
+        seconds = 20 if context.long else 5
+        sleeper = context.start([context.tool("slow_checkpointer"), path, 600, sleep_ms], stdout=subprocess.PIPE)
+        loads = [load(context, path, seconds, w, "--pause-us", 200) for w in (1, 2)]
+        commits = sum(figures(process)["commits"] for process in loads)
+        sleeper.terminate()
+        slept = json.loads(sleeper.communicate(timeout=30)[0])["slept"]
+        check(slept >= 3, f"the checkpointer slept {slept} times only")
+        both_are_right(context, path, first, (1, 2))
+        leave(protected, path)
+        application.has_all_acknowledged(path, [ack(context, 1), ack(context, 2)])
+        return f"{commits} commits, slept {slept} times"
+
+    return run
+
+
+def slow_checkpointer_control(context):
+    """The follower without the CKPT rule corrupts the application's database under the same attack (FACTS 29)."""
+    if sqlite3.sqlite_version_info >= MENDED:
+        raise Skip(f"SQLite {sqlite3.sqlite_version} has no WAL-reset defect")
+    for attempt in range(1, 9):
+        path = new_database(context, 2)
+        follower = context.start([context.tool("handover_without_ckpt"), path], stdout=subprocess.DEVNULL)
+        sleeper = context.start([context.tool("slow_checkpointer"), path, 600, 30], stdout=subprocess.DEVNULL)
+        loads = [load(context, path, 4, w, "--pause-us", 200) for w in (1, 2)]
+        failed = [process.wait(60) for process in loads]
+        for process in (sleeper, follower):
+            process.terminate()
+            process.wait(30)
+        try:
+            application.is_sound(path)
+            application.has_all_acknowledged(path, [ack(context, 1), ack(context, 2)])
+        except (Failed, sqlite3.DatabaseError) as corrupted:
+            return f"attempt {attempt}, writers ended with {failed}: {str(corrupted)[:90]}"
+        for name in os.listdir(context.folder):
+            os.unlink(context.path(name))
+    raise Failed("the attack did no harm in eight attempts: it proves nothing")
+
+
+def spill_acked(context):
+    lines = pathlib.Path(context.path("spill.ack")).read_text().split()
+    return int(lines[-1])
+
+
+def spill(context, path, seconds, *words, seed=None):
+    return context.start([*context.script("spill_load.py"), path, seconds, seed or context.seed % 1000, context.path("spill.ack"), *words],
+                         stdout=subprocess.PIPE, text=True)
+
+
+def zero_salts(context):
+    path = context.path("app.db")
+    spill(context, path, 0.01).wait(30)
+    protected, first = protect(context, path)
+    ending = "closed"
+    seconds = 20 if context.long else 6
+    out, _ = spill(context, path, seconds).communicate(timeout=120)
+    worst = int(out.split()[1])
+    # And once more with a writer that dies right after it left such frames.
+    dying = spill(context, path, seconds, "--until-zero-salts", seed=context.seed % 1000 + 1)
+    if dying.wait(120) == -signal.SIGKILL:
+        ending = "killed"
+    acked = spill_acked(context)
+    application.archive_follows_counter(context, path, first)
+    leave(protected, path)
+    counter = application.value(path, "SELECT n FROM litewright_test_counter")
+    check(counter >= acked, f"after all processes left the counter is {counter}, acknowledged was {acked}")
+    return f"{acked} commits, at most {worst} frames with zero salts at once, the last writer was {ending}"
+
+
+def zero_salts_control(context):
+    """A process that holds the database open and just dies: commits in such frames are lost at recovery (FACTS 28)."""
+    holder = "import sqlite3,sys,time\nc=sqlite3.connect(sys.argv[1],isolation_level=None)\nc.execute('BEGIN')\n" \
+             "c.execute('PRAGMA schema_version').fetchall()\nprint('held',flush=True)\ntime.sleep(600)"
+    path = context.path("app.db")
+    for attempt in range(1, 5):
+        spill(context, path, 0.01).wait(30)
+        held = context.start([sys.executable, "-c", holder, path], stdout=subprocess.PIPE)
+        held.stdout.readline()
+        writer = spill(context, path, 8, "--until-zero-salts", seed=context.seed % 1000 + attempt)
+        killed = writer.wait(60) == -signal.SIGKILL
+        held.kill()
+        held.wait()
+        acked = spill_acked(context)
+        counter = application.value(path, "SELECT n FROM litewright_test_counter")
+        if killed and counter < acked:
+            return f"attempt {attempt}: acknowledged {acked}, after recovery {counter}"
+        os.unlink(context.path("spill.ack"))
+    if sqlite3.sqlite_version_info >= (3, 41):
+        raise Skip(f"SQLite {sqlite3.sqlite_version} left no frames with zero salts")
+    raise Failed("nothing was lost in four attempts: the attack proves nothing")
+
+
+def hold_mark(path):
+    """A reader at the WAL's present end: it takes a read mark of its own if another's is older."""
+    connection = history.connect(path)
+    connection.execute("BEGIN")
+    history.counter(connection)
+    return connection
+
+
+def write_some(context, path, commits=20):
+    check(context.run([context.tool("commit_load"), path, 30, "--commits", commits, "--autocheckpoint", 0,
+                       "--ack", ack(context, 1)]).status == 0, "commit_load failed")
+
+
+def take_all_marks(context, path):
+    """READ1 to READ4 in use, each at another place in the WAL."""
+    readers = []
+    for _ in range(6):
+        write_some(context, path)
+        readers.append(hold_mark(path))
+    others = application.lock_holders(path, application.READ0 + 1, application.READ4)
+    held = [byte for byte in range(application.READ0 + 1, application.READ4 + 1) if application.lock_holders(path, byte, byte)]
+    check(len(held) == 4, f"only the marks {held} are taken, by {others}")
+    return readers
+
+
+def all_marks_taken_before(context):
+    path = new_database(context)
+    open_connection = history.connect(path)  # keeps the WAL between the writers
+    open_connection.execute("PRAGMA schema_version").fetchall()
+    readers = take_all_marks(context, path)
+    protected, first = protect(context, path)
+    figures(load(context, path, 2))
+    context.sync(path)
+    for reader in readers:
+        reader.close()
+    figures(load(context, path, 2))
+    count = both_are_right(context, path, first)
+    open_connection.close()
+    leave(protected, path)
+    return f"{count} commits"
+
+
+def all_marks_taken_while_it_runs(context):
+    path = new_database(context)
+    protected, first = protect(context, path)
+    for _ in range(3):
+        readers = take_all_marks(context, path)
+        figures(load(context, path, 1.5))
+        context.sync(path)
+        for reader in readers:
+            reader.close()
+    figures(load(context, path, 1))
+    count = both_are_right(context, path, first)
+    leave(protected, path)
+    return f"{count} commits"
+
+
+def reader_stays(context):
+    path = new_database(context)
+    protected, first = protect(context, path)
+    reader = hold_mark(path)
+    before = history.counter(reader)
+    figures(load(context, path, 60 if context.long else 8, 1, "--pause-us", 300))
+    check(history.counter(reader) == before, "the reader's snapshot moved")
+    grown = application.wal_index(path)
+    reader.close()
+    figures(load(context, path, 3, 1, "--pause-us", 300))
+    shrunk = application.wal_index(path)
+    check(shrunk["salt"] != grown["salt"], f"the WAL was not restarted after the reader left: {grown}, then {shrunk}")
+    check(shrunk["frames"] < grown["frames"], f"the WAL still has {shrunk['frames']} frames; it had {grown['frames']}")
+    count = both_are_right(context, path, first)
+    leave(protected, path)
+    return f"{count} commits, WAL {grown['frames']} frames with the reader, {shrunk['frames']} after it"
+
+
+def large_transaction(context):
+    path = new_database(context)
+    protected, first = protect(context, path)
+    connection = history.connect(path, cache_size=-4000)
+    connection.execute("CREATE TABLE large(id INTEGER PRIMARY KEY, body BLOB)")
+    first = (first[0] + 1, first[1])  # that commit did not raise the counter
+    began = time.monotonic()
+    connection.execute("BEGIN IMMEDIATE")
+    for _ in range(150):
+        connection.execute("INSERT INTO large(body) VALUES(randomblob(1048576))")
+    connection.execute("UPDATE litewright_test_counter SET n=n+1")
+    connection.execute("COMMIT")
+    wrote = time.monotonic() - began
+    figures(load(context, path, 1))
+    context.sync(path, "90s")
+    size = os.path.getsize(path + "-wal")
+    rss = int(re.search(r"VmHWM:\s+(\d+) kB", max(
+        (pathlib.Path(f"/proc/{pid}/status").read_text() for pid in application.lock_holders(path, 128, 128) - {os.getpid()}),
+        key=lambda status: int(re.search(r"VmHWM:\s+(\d+)", status).group(1)))).group(1)) / 1024
+    check(rss <= 64, f"protect's peak is {rss:.0f} MiB, not within 64")
+    connection.close()
+    count = both_are_right(context, path, first, points=1)
+    leave(protected, path)
+    return f"written in {wrote:.1f} s, WAL {size / 1e6:.0f} MB, protect's peak {rss:.0f} MiB, {count} commits after it"
+
+
+def archiver_pids(protected, path):
+    """The processes of ours that hold locks of the database: those whose standstill an application can feel."""
+    ours = {protected.pid}
+    children = pathlib.Path(f"/proc/{protected.pid}/task/{protected.pid}/children")
+    if protected.running:
+        ours |= {int(pid) for pid in children.read_text().split()}
+    return ours & application.lock_holders(path, application.WRITE, 128)
+
+
+def signal_all(pids, how):
+    for pid in pids:
+        try:
+            os.kill(pid, how)
+        except ProcessLookupError:
+            pass
+
+
+def stopped_at_random(context):
+    path = new_database(context, 2)
+    protected, first = protect(context, path)
+    seconds = 40 if context.long else 9
+    loads = [load(context, path, seconds, w, "--pause-us", 100) for w in (1, 2)]
+    longest = 10 if context.long else 3
+    stops = 0
+    end = time.monotonic() + seconds - longest - 1
+    while time.monotonic() < end:
+        time.sleep(context.random.random() * .08)
+        pids = archiver_pids(protected, path)
+        signal_all(pids, signal.SIGSTOP)
+        time.sleep(.02 + context.random.random() * .06)
+        signal_all(pids, signal.SIGCONT)
+        stops += 1
+    pids = archiver_pids(protected, path)
+    signal_all(pids, signal.SIGSTOP)
+    time.sleep(longest)
+    signal_all(pids, signal.SIGCONT)
+    results = [figures(process) for process in loads]
+    stall = max(result["max_us"] for result in results) / 1e6
+    check(stall < LONGEST_STALL_SECONDS, f"a writer stood still for {stall:.1f} s")
+    count = application.has_all_acknowledged(path, [ack(context, 1), ack(context, 2)])
+    application.is_sound(path)
+    context.sync(path)
+    # The watchdog may have ended the archiver in the gate: then a gap is allowed, a wrong archive is not.
+    if any(commit["reconciled"] for commit in context.log(path) if commit["txid"] > first[0]):
+        application.newest_equals(context, path)
+        context.verify_is_clean(path)
+    else:
+        application.archive_follows_counter(context, path, first)
+    leave(protected, path)
+    return f"{count} commits, {stops} short stops and one of {longest} s, longest stall {stall * 1000:.0f} ms"
+
+
+def stopped_in_the_gate(context):
+    path = new_database(context)
+    protected, first = protect(context, path)
+    seconds = 120
+    writer = load(context, path, seconds)
+    stalls, tries = [], 0
+    wanted = 5 if context.long else 2
+    end = time.monotonic() + (60 if context.long else 15)
+    while len(stalls) < wanted and time.monotonic() < end:
+        pids = archiver_pids(protected, path)
+        if not pids & application.lock_holders(path, application.WRITE, application.WRITE):
+            continue
+        tries += 1
+        signal_all(pids, signal.SIGSTOP)
+        if not pids & application.lock_holders(path, application.WRITE, application.WRITE):
+            signal_all(pids, signal.SIGCONT)
+            continue
+        began, acks = time.monotonic(), os.path.getsize(ack(context, 1))
+        while os.path.getsize(ack(context, 1)) == acks and time.monotonic() - began < 10:
+            time.sleep(.005)
+        stalls.append(time.monotonic() - began)
+        signal_all(pids, signal.SIGCONT)
+        time.sleep(1.5)  # for it to follow again
+    writer.terminate()
+    figures(writer)
+    check(stalls, f"no stop hit the gate in {tries} tries")
+    check(max(stalls) < LONGEST_STALL_SECONDS, f"stopped in the gate, the writer stood still for {max(stalls):.1f} s")
+    application.is_sound(path)
+    application.has_all_acknowledged(path, [ack(context, 1)])
+    context.sync(path)
+    application.newest_equals(context, path)
+    context.verify_is_clean(path)
+    txids = [commit["txid"] for commit in context.log(path)]
+    check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
+    leave(protected, path)
+    return f"{len(stalls)} stops in the gate, the writer stood still for at most {max(stalls):.2f} s"
+
+
+def killed_in_transactions(context):
+    path = new_database(context, 2)
+    protected, first = protect(context, path)
+    checkpoints = "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1],timeout=1)\nwhile True:\n" \
+                  "  for m in ('PASSIVE','FULL','RESTART','TRUNCATE'):\n    c.execute('PRAGMA wal_checkpoint('+m+')').fetchall()"
+    rounds = 80 if context.long else 16
+    for _ in range(rounds):
+        victims = [load(context, path, 60, w, "--body", 2000, "--rows", 20) for w in (1, 2)]
+        victims.append(context.start([sys.executable, "-c", checkpoints, path], stderr=subprocess.DEVNULL))
+        time.sleep(.05 + context.random.random() * .25)
+        context.random.shuffle(victims)
+        for victim in victims:
+            victim.kill()
+            victim.communicate()
+    count = both_are_right(context, path, first, (1, 2))
+    leave(protected, path)
+    application.has_all_acknowledged(path, [ack(context, 1), ack(context, 2)])
+    return f"{rounds} rounds, {count} acknowledged commits"
+
+
+def torn_index_header(context):
+    """As if a writer died between storing the two copies of the index header (FACTS 8)."""
+    path = new_database(context)
+    protected, first = protect(context, path)
+    tear = "import os,sys\nf=os.open(sys.argv[1]+'-shm',os.O_RDWR)\nos.pwrite(f,os.urandom(8),16 if sys.argv[2]=='1' else 64)"
+    count = 0
+    for round_number in range(20 if context.long else 6):
+        writer = load(context, path, 60)
+        time.sleep(.1 + context.random.random() * .3)
+        writer.send_signal(signal.SIGSTOP)
+        time.sleep(.02)
+        context.run([sys.executable, "-c", tear, path, str(round_number % 2)])
+        time.sleep(.1)
+        writer.kill()
+        writer.communicate()
+        time.sleep(context.random.random() * .2)
+        check(protected.running, f"protect ended: {protected.errors}")
+        count = application.has_all_acknowledged(path, [ack(context, 1)])
+    both_are_right(context, path, first)
+    leave(protected, path)
+    return f"{count} commits"
+
+
+def unknown_schema(context):
+    """A view that a newer SQLite wrote: ours can't parse the schema, and need not (FACTS 32)."""
+    path = new_database(context)
+    connection = history.connect(path)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES('view','v','v',0,"
+                       "'CREATE VIEW v AS SELECT a ?->? b FROM load QUALIFY nothing')")
+    connection.close()
+    connection = history.connect(path)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        raise Failed("this SQLite parses the schema: the attack proves nothing")
+    except sqlite3.DatabaseError as error:
+        check("malformed" in str(error), f"another error than the one meant: {error}")
+    connection.close()
+    connection = history.connect(path)
+    connection.execute("PRAGMA writable_schema=ON")  # reads what it can, as the newer SQLite would
+    before = history.counter(connection)
+    following = context.protect(path)
+    for _ in range(300):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO load(writer, seq, body) VALUES(9, 1, randomblob(900))")
+        connection.execute("UPDATE litewright_test_counter SET n=n+1")
+        connection.execute("COMMIT")
+    newest = context.sync(path)
+    check(newest == following.following["txid"] + 300, f"300 commits, and the archive went from {following.following['txid']} to {newest}")
+    application.newest_equals(context, path, forgiving=True)
+    context.verify_is_clean(path)
+    check(history.counter(connection) == before + 300, "the counter is not what was committed")
+    connection.close()
+    following.stop()
+
+
+def first_commit_ever(context):
+    path = context.path("app.db")
+    connection = history.connect(path, journal_mode="WAL")
+    connection.close()
+    size = os.path.getsize(path)
+    protected = context.protect(path)
+    first = protected.following["txid"]
+    connection = history.connect(path)
+    connection.execute("CREATE TABLE t(a)")
+    connection.execute("INSERT INTO t VALUES(1)")
+    check(context.sync(path) == first + 2, "two commits were made")
+    connection.close()
+    for txid, tables in ((first, 0), (first + 1, 1), (first + 2, 1)):
+        out = context.restore(path, context.path(f"{txid}.db"), "--tx", txid)
+        got = application.value(out, "SELECT count(*) FROM sqlite_schema")
+        check(got == tables, f"tx {txid} has {got} tables, not {tables}")
+    check(application.value(context.path(f"{first + 2}.db"), "SELECT a FROM t") == 1, "the row is missing")
+    leave(protected, path)
+    return f"began at {size} bytes"
+
+
+def not_yet_a_wal_database(empty):
+    """Can't be followed (FACTS 18): says so at once, says what to do, and touches nothing."""
+    def run(context):
+        path = context.path("app.db")
+        if empty:
+            pathlib.Path(path).touch()
+        else:
+            connection = history.connect(path)
+            connection.execute("CREATE TABLE t(a)")
+            connection.close()
+        before = pathlib.Path(path).read_bytes()
+        answer = context.command("protect", path, "--json", status=None, timeout=15)
+        check(answer.status in (65, 75, 78), f"exit {answer.status}: {answer.stderr}")
+        check("hint:" in answer.stderr and "journal_mode" in answer.stderr, f"says not what to do: {answer.stderr!r}")
+        check(pathlib.Path(path).read_bytes() == before, "the file was changed")
+        check(sorted(os.listdir(context.folder)) in (["app.db"], ["app.db", "state"]), f"left {os.listdir(context.folder)}")
+
+    return run
+
+
+def closes_and_opens_again(context):
+    path = new_database(context)
+    protected, first = protect(context, path)
+    for _ in range(20):
+        check(context.run([context.tool("commit_load"), path, 10, "--commits", context.random.randint(1, 60),
+                           "--ack", ack(context, 1)]).status == 0, "commit_load failed")
+        if context.random.random() < .5:
+            time.sleep(context.random.random() * .2)
+    count = both_are_right(context, path, first)
+    leave(protected, path)
+    check(not os.path.exists(path + "-wal"), "the WAL is still there after all closed the database")
+    return f"{count} commits"
+
+
+def killed_and_started_again(context):
+    """Continuity is proven or the difference becomes one commit; nothing is lost and nothing is wrong (FACTS 33)."""
+    path = new_database(context)
+    protected, _ = protect(context, path)
+    writer = load(context, path, 120, 1, "--pause-us", 300)
+    gaps = 0
+    for _ in range(10 if context.long else 4):
+        time.sleep(.2 + context.random.random() * .5)
+        pids = archiver_pids(protected, path)
+        protected.kill()
+        signal_all(pids, signal.SIGKILL)
+        time.sleep(context.random.random() * .2)
+        protected = context.protect(path, "--wal-limit", WAL_LIMIT)
+    writer.terminate()
+    figures(writer)
+    application.is_sound(path)
+    count = application.has_all_acknowledged(path, [ack(context, 1)])
+    context.sync(path)
+    commits = context.log(path)
+    txids = [commit["txid"] for commit in commits]
+    check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
+    gaps = sum(bool(commit["reconciled"]) for commit in commits[1:])
+    counters = []
+    for txid in sorted(context.random.sample(txids, min(8, len(txids)))):
+        out = context.restore(path, context.path(f"{txid}.db"), "--tx", txid)
+        application.is_sound(out)
+        counters.append(application.value(out, "SELECT n FROM litewright_test_counter"))
+    check(counters == sorted(counters), f"counters run backwards: {counters}")
+    application.newest_equals(context, path)
+    context.verify_is_clean(path)
+    leave(protected, path)
+    return f"{count} commits, {gaps} gaps reconciled"
+
+
+def checkpoint_times(context, path, mode, rounds):
+    """The application's own checkpoint of as many frames beside a writer: the writer's longest stall in each round."""
+    stalls, frames = [], []
+    for _ in range(rounds):
+        check(context.run([context.tool("commit_load"), path, 30, "--commits", 400, "--autocheckpoint", 0]).status == 0,
+              "commit_load failed")
+        writer = context.start([context.tool("commit_load"), path, 60, "--writer", 2, "--autocheckpoint", 0, "--pause-us", 1000],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(.15)
+        connection = history.connect(path, busy_timeout=10000)
+        busy, log, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        connection.close()
+        time.sleep(.05)
+        writer.terminate()
+        stalls.append(figures(writer)["max_us"] / 1000)
+        frames.append(log)
+        check(busy == 0, f"the application's {mode} checkpoint was busy for 10 s")
+    return sorted(stalls)[len(stalls) // 2], frames
+
+
+def own_checkpoints(context):
+    path = new_database(context, 2)
+    rounds = 9 if context.long else 3
+    modes = ("FULL", "RESTART", "TRUNCATE")
+    keep = history.connect(path)  # an application's usual idle connection: the last close does not checkpoint
+    keep.execute("PRAGMA schema_version").fetchall()
+    alone = {mode: checkpoint_times(context, path, mode, rounds)[0] for mode in modes}
+    protected, _ = protect(context, path)
+    beside = {mode: checkpoint_times(context, path, mode, rounds)[0] for mode in modes}
+    keep.close()
+    leave(protected, path)
+    text = "; ".join(f"{mode} {alone[mode]:.0f} ms alone, {beside[mode]:.0f} ms protected" for mode in modes)
+    slow = [mode for mode in modes if beside[mode] > alone[mode] + 100]
+    check(not slow, f"the writers' longest stall, median of {rounds}: {text}")
+    return text
+
+
+TESTS = [
+    Test("a checkpointer asleep for 30 ms across restarts harms nobody", slow_checkpointer(30), 12, 40),
+    Test("a checkpointer asleep for 400 ms across restarts harms nobody", slow_checkpointer(400), 12, 40),
+    Test("control: without the CKPT rule the sleeping checkpointer corrupts the database", slow_checkpointer_control, 40),
+    Test("frames with zero salts are archived and survive that all leave", zero_salts, 25, 60),
+    Test("control: such frames are lost when a holder of the database just dies", zero_salts_control, 20),
+    Test("all read marks taken by others before it starts are no obstacle", all_marks_taken_before, 12),
+    Test("all read marks taken by others while it runs are no obstacle", all_marks_taken_while_it_runs, 15),
+    Test("a reader that stays lets the WAL grow and it is reset afterwards", reader_stays, 18, 80),
+    Test("a transaction of 150 MB is archived within the memory bound", large_transaction, 25),
+    Test("stopped at random moments it stops no writer for long", stopped_at_random, 16, 60),
+    Test("stopped in the gate it is ended and the writers go on", stopped_in_the_gate, 25, 80),
+    Test("writers and checkpointers killed in transactions lose nothing acknowledged", killed_in_transactions, 16, 60),
+    Test("a torn index header is mended and nothing is missed", torn_index_header, 12, 30),
+    Test("a schema that this SQLite can't parse is followed", unknown_schema, 6),
+    Test("the first commit ever is the second restore point", first_commit_ever, 5),
+    Test("an empty file is refused with what to do", not_yet_a_wal_database(True), 3),
+    Test("a rollback-journal database is refused with what to do", not_yet_a_wal_database(False), 3),
+    Test("the application closes its last connection and opens again", closes_and_opens_again, 10),
+    Test("killed and started again it loses nothing", killed_and_started_again, 15, 40),
+    Test("the application's own checkpoints cost at most 100 ms more", own_checkpoints, 25, 80),
+]
