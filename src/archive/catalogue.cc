@@ -103,7 +103,8 @@ void load_points(const ObjectStore& store, Catalogue& catalogue) {
       catalogue.bad_objects.push_back({object.name, error.what()});
     }
   }
-  std::ranges::stable_sort(catalogue.points, {}, &NamedPoint::txid);
+  std::ranges::sort(catalogue.points, {},
+                    [](const NamedPoint& point) { return std::pair(point.txid, point.name); });
 }
 
 void load_segments(const ObjectStore& store, Catalogue& catalogue) {
@@ -142,7 +143,7 @@ Catalogue Catalogue::load(const ObjectStore& store) {
 std::vector<const SegmentEntry*> Catalogue::line() const {
   std::vector<const SegmentEntry*> by_start;
   for (const SegmentEntry& entry : segments) by_start.push_back(&entry);
-  std::ranges::stable_sort(by_start, {}, &SegmentEntry::start);
+  std::ranges::sort(by_start, {}, &SegmentEntry::start);
   auto next = by_start.begin();
   std::vector<const SegmentEntry*> line;
   const SegmentEntry* best = nullptr;
