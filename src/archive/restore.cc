@@ -221,6 +221,20 @@ std::optional<std::string> object_to_blame(std::string_view message, const Resto
   return std::nullopt;
 }
 
+// A plan for the same commit from what is left of the archive; nullopt where that does not give it.
+std::optional<RestorePlan> another_plan(const ObjectStore& store, const Catalogue& left,
+                                        const CommitRecord& commit) {
+  RestorePoint same;
+  same.tx = commit.txid;
+  try {
+    RestorePlan plan = plan_restore(store, left, same);
+    if (plan.commit == commit) return plan;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+  }
+  return std::nullopt;
+}
+
 void prove(const Checksum128& checksum, const CommitRecord& commit) {
   if (checksum == commit.checksum) return;
   throw Error(ErrorCode::kDamaged,
@@ -300,10 +314,10 @@ RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& c
       if (!bad) throw;
       damaged.push_back({*bad, error.what()});
       std::erase_if(left.segments, [&](const SegmentEntry& entry) { return entry.name == *bad; });
+      const auto around = another_plan(store, left, plan.commit);
+      if (!around) throw;
+      now = *around;
     }
-    RestorePoint same;
-    same.tx = plan.commit.txid;
-    now = plan_restore(store, left, same);
     if (::ftruncate(file_descriptor, 0) != 0) {
       throw error_from_errno(errno, fmt::format("empty {}", kTarget));
     }

@@ -32,7 +32,8 @@ RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, i
                             const RestoreOptions& options);
 
 // Like restore_pages(), but where an object of the plan proves damaged, another chain to the same commit is
-// taken while there is one. `damaged` gets what was met, in words. Throws the last error when none is left.
+// taken while there is one. `damaged` gets what was met, in words. When none is left, the damage met last is
+// thrown.
 RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& catalogue,
                                     const RestorePlan& plan, int file_descriptor,
                                     const RestoreOptions& options, std::vector<BadObject>& damaged);
