@@ -13,7 +13,7 @@
 #include <functional>
 
 #include "base/error.h"
-#include "store/test_folder.h"
+#include "base/test_folder.h"
 
 namespace litewright {
 namespace {

@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "store/directory_store.h"
 #include "store/memory_store.h"
 #include "store/object_name.h"
-#include "store/test_folder.h"
 
 namespace litewright {
 namespace {
