@@ -92,6 +92,7 @@ class RangeProof {
       if (page == due) ++due;
       prove_page(PageNumber(static_cast<std::uint32_t>(page)));
     }
+    merge_ = nullptr;  // it ends here
   }
 
   // For each commit of the stretch: by how much the pages gone through changed the database's checksum.
