@@ -74,6 +74,10 @@ class Litewright(Follower):
     def restore(self, archive, database, target):
         measure.run(self.program, "restore", database, "--archive", archive, "-o", target)
 
+    def commits(self, database, archive):
+        """How many commits the archive can restore, one by one."""
+        return len(json.loads(measure.run(self.program, "log", database, "--archive", archive, "--all", "--json"))["commits"])
+
     def backup(self, database, archive):
         return json.loads(measure.run(self.program, "backup", database, "--archive", archive, "--json"))
 

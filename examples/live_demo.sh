@@ -10,12 +10,10 @@ litewright=$(realpath "${LITEWRIGHT:-$here/../build/litewright}")
 [ -x "$litewright" ] || { echo "error: no program at $litewright" >&2; echo "hint: make build" >&2; exit 66; }
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
-# Prints a command as it can be pasted, then runs it.
+# Prints a command line as it can be pasted, then runs it; `litewright` in it is the program under test.
 show() {
-  printf '$'
-  printf ' %q' "$@" | sed "s#$(printf ' %q' "$litewright")# litewright#"
-  echo
-  "$@"
+  echo "\$ $1"
+  bash -c "litewright() { '$litewright' \"\$@\"; }; $1"
 }
 
 protect_yours() {
@@ -67,7 +65,8 @@ echo "The commands run in $folder; litewright is $litewright."
 say "1. A shop's database (20,000 orders), protected while the shop is open"
 "$here/../bench/make_shop_db.sh" app.db 20000 >/dev/null
 echo '$ litewright protect app.db &'
-LITEWRIGHT_STATE="$folder/state" "$litewright" protect app.db --json >protect.log 2>&1 &
+export LITEWRIGHT_STATE="$folder/state"
+"$litewright" protect app.db --json >protect.log 2>&1 &
 protector=$!
 wait_for 30 "first snapshot" following
 python3 "$here/shop_app.py" run app.db shop.log before.json &
@@ -76,16 +75,18 @@ writer=$!
 say "2. The accident, while orders come in"
 wait "$writer" || { echo "error: the shop failed" >&2; exit 1; }
 writer=
-show cat shop.log
-show sqlite3 -readonly app.db "SELECT count(*) || ' orders left' FROM orders"
+show "cat shop.log"
+show "sqlite3 -readonly app.db \"SELECT count(*) || ' orders left' FROM orders\""
 
 say "3. The timeline: every commit is a restore point"
-show "$litewright" sync app.db
-show "$litewright" log app.db
+at=$(sed -n 's/ clean-up: begins$//p' shop.log)
+show "litewright sync app.db"
+show "litewright log app.db --all | awk '\$3 < \"${at#* }\"' | tail -n 3    # before the clean-up began"
+show "litewright log app.db --all | awk '\$1 + 0 && \$3 >= \"${at#* }\"' | sed -n '1,3p'  # the clean-up, and after"
+show "litewright log app.db | tail -n 2"
 
 say "4. Back to the second before the clean-up, into a new file; the shop stays open"
-at=$(sed -n 's/ clean-up:.*//p' shop.log)
-show "$litewright" restore app.db --at "$at" -o before.db
+show "litewright restore app.db --at '$at' -o before.db"
 
 say "5. The proof: every table against what the shop itself recorded just before the accident"
 python3 "$here/shop_app.py" state before.db >restored.json
@@ -98,6 +99,6 @@ for table in sorted(set(recorded) | set(restored)):
     print("  %-14s %7d rows  sha256 %s  %s" % (table, rows, digest[:16], "identical" if same else "DIFFERENT: recorded %s" % recorded.get(table)))
 sys.exit(recorded != restored)
 END
-show "$litewright" verify app.db
+show "litewright verify app.db"
 echo
 echo "All rows are back and nothing else changed. $SECONDS s in all."

@@ -59,12 +59,13 @@ def run(database, log_path, state_path):
         log_line(log, "shop: open")
         sell(connection, SELLING_SECONDS)
         time.sleep(QUIET_SECONDS)
+        log_line(log, "clean-up: begins")
         connection.execute("BEGIN IMMEDIATE")
         with open(state_path, "w") as file:
             json.dump(state_of(connection), file)
         deleted = connection.execute("DELETE FROM orders").rowcount  # the WHERE is missing
-        log_line(log, f"clean-up: {deleted} stale orders deleted")
         connection.execute("COMMIT")
+        log_line(log, f"clean-up: {deleted} stale orders deleted")
         time.sleep(QUIET_SECONDS)
         sell(connection, SELLING_SECONDS / 3)
         log_line(log, "support: customers ask where their orders are")

@@ -8,8 +8,8 @@ Executed are the fenced blocks whose info line ends in "run":
   ```console run   lines that begin with "$ " are commands, run one after the other in one shell, in one scratch folder
                    for the whole document; the lines below each are its output
 
-Outputs are compared by shape: a number stands for any number, a hexadecimal name for any other, spaces for any
-spaces; a line "…" stands for any lines. A line that ends in " &" goes on in the background until the end.
+The scratch folder's path reads /data in the document. Outputs are compared by shape: a number stands for
+any number, a hexadecimal name for any other, spaces for any spaces; a line "…" stands for any lines. A line that ends in " &" goes on in the background until the end.
 """
 import argparse, os, pathlib, re, shutil, subprocess, sys, tempfile
 
@@ -20,7 +20,7 @@ MARK = "\x1e"  # printed by the shell between outputs
 
 
 def shape(line):
-    line = re.sub(r"\b[0-9a-f]{16,}\b", "HEX", line.strip())
+    line = re.sub(r"\b([0-9a-f]{8}|[0-9a-f]{16,})\b", "HEX", line.strip())
     line = re.sub(r"\d+([.,:]\d+)*", "0", line)
     line = re.sub(r"\b0 (B|KB|MB|GB|KiB|MiB|GiB)\b", "0 SIZE", line)
     line = re.sub(r"\b0 ?(ns|us|µs|ms|s|min|h)\b", "0 TIME", line)
@@ -61,7 +61,8 @@ def run_console(commands, folder, path):
     for command, _ in commands:
         quiet = " >/dev/null 2>&1 &" if command.endswith(" &") else ""
         script += [command.removesuffix(" &") + quiet, 'printf "%s%%d\\n" $?' % MARK]
-    outputs = re.split(MARK + r"(\d+)\n", run_shell("\n".join(script), folder, path).stdout)
+    printed = run_shell("\n".join(script), folder, path).stdout.replace(os.path.realpath(folder), "/data")
+    outputs = re.split(MARK + r"(\d+)\n", printed)
     failures = []
     for (command, shown), printed, status in zip(commands, outputs[0::2], outputs[1::2]):
         printed = [line for line in printed.splitlines() if line.strip()]

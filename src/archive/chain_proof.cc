@@ -211,7 +211,9 @@ class StretchProof {
         most_(std::ranges::max(stretch.commits, {}, &CommitRecord::page_count).page_count),
         sums_(stretch.commits.size()) {
     const auto threads = static_cast<std::uint32_t>(std::max(1, options.threads));
-    ranges_ = threads == 1 ? 1 : std::clamp(static_cast<std::uint32_t>(most_ / kLeastPagesInRange), 1u, threads * kRangesPerThread);
+    ranges_ = threads == 1 ? 1
+                           : std::clamp(static_cast<std::uint32_t>(most_ / kLeastPagesInRange), 1u,
+                                        threads * kRangesPerThread);
   }
 
   // The change of the database's checksum by each commit.

@@ -15,9 +15,11 @@ namespace {
 
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kCaptureDuringCheckpoint{3};
+constexpr milliseconds kForcedPatience{20};
+constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
-constexpr std::uint32_t kGateBacklogBytes = 12 << 20;
+constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
 
 }  // namespace
 
@@ -46,7 +48,7 @@ struct Follower::Session {
   void attach();
   void begin_scan();
   void begin_epoch();
-  void scan_slice();
+  bool scan_slice();
   void end_scan();
 
   // Following.
@@ -59,6 +61,7 @@ struct Follower::Session {
   HandoverOutcome hand_over();
   HandoverOutcome checkpoint();
   HandoverOutcome enter_gate();
+  void release_gate();
   void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index) const;
   void sleep(milliseconds duration);
@@ -238,16 +241,21 @@ void Follower::Session::begin_epoch() {
   epoch++;
 }
 
-void Follower::Session::scan_slice() {
+// False: the uploader has no room; there is nothing to do but to wait for it.
+bool Follower::Session::scan_slice() {
   const SteadyTime end = follower.clock_.steady() + kScanSlice;
   do {
     if (part->batch.versions.bytes() >= (4u << 20)) {
-      if (!uploader.has_room()) return;
+      if (!uploader.has_room()) return false;
       flush_part(false);
     }
-    if (!scan->step(capture.last_txid().next(), part->batch)) return end_scan();
+    if (!scan->step(capture.last_txid().next(), part->batch)) {
+      end_scan();
+      return true;
+    }
   } while (follower.clock_.steady() < end);
   if (follower.events_.scanning) follower.events_.scanning(scan->pages_done(), scan_pages);
+  return true;
 }
 
 // Everything up to max_frame is captured and laid over: consistent from here on, and only from here (FACTS
@@ -311,12 +319,9 @@ void Follower::Session::step() {
     return;
   }
   let_go_of_checkpoint_lock();
-  if (scan && !handover->in_gate()) {
-    scan_slice();
-  } else {
-    publish(index);
-    sleep(handover->wait());
-  }
+  if (scan && !handover->in_gate() && scan_slice()) return;
+  publish(index);
+  sleep(handover->wait());
 }
 
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
@@ -352,10 +357,12 @@ bool Follower::Session::close_open_segment(bool force) {
   return true;
 }
 
+// Writers may be waiting for us: a store that is slow or gone must not keep them out.
 bool Follower::Session::wait_for_room(bool force) {
+  const SteadyTime deadline = follower.clock_.steady() + kForcedPatience;
   while (!uploader.has_room()) {
     uploader.check();
-    if (!force) return false;
+    if (!force || follower.clock_.steady() >= deadline) return false;
     std::this_thread::sleep_for(milliseconds(1));
   }
   return true;
@@ -381,14 +388,10 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
       return checkpoint();
     case HandoverAction::kEnterGate:
       return enter_gate();
-    case HandoverAction::kLeaveGate: {
+    case HandoverAction::kLeaveGate:
       let_go_of_checkpoint_lock();
-      guard.leave_gate();
-      const std::chrono::duration<double, std::milli> stayed = follower.clock_.steady() - gate_entered;
-      counts.longest_gate_ms = std::max(counts.longest_gate_ms, stayed.count());
-      if (follower.events_.gate) follower.events_.gate(false);
+      release_gate();
       return {};
-    }
     case HandoverAction::kLockCheckpoint:
       return {.ok = guard.lock_checkpoint()};
     case HandoverAction::kUnlockCheckpoint:
@@ -398,6 +401,13 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
       break;
   }
   return {};
+}
+
+void Follower::Session::release_gate() {
+  guard.leave_gate();
+  const std::chrono::duration<double, std::milli> stayed = follower.clock_.steady() - gate_entered;
+  counts.longest_gate_ms = std::max(counts.longest_gate_ms, stayed.count());
+  if (follower.events_.gate) follower.events_.gate(false);
 }
 
 void Follower::Session::let_go_of_checkpoint_lock() {
@@ -410,7 +420,9 @@ HandoverOutcome Follower::Session::hand_over() {
   const WalIndex index = guard.index();
   // Restarted under our pin by somebody else: this pin may not end before the proof (FACTS 29).
   const bool foreign_restart = !capture.same_generation(index) && !handover->holds_checkpoint_lock();
-  const bool captured = capture_now(index, true);
+  // Only in the gate and under the CKPT lock is it worth waiting for the store; else the pin stays where it
+  // is.
+  const bool captured = capture_now(index, handover->in_gate() || handover->holds_checkpoint_lock());
   if (foreign_restart || !captured ||
       (generation != capture.generation() && !handover->holds_checkpoint_lock())) {
     guard.drop_next();
@@ -515,11 +527,16 @@ void Follower::Session::leave() {
   bool in_gate = false;
   if (!scan) {
     for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
-    capture_now(guard.index(), true);
+    const SteadyTime deadline = follower.clock_.steady() + kStopCapture;
+    while (!capture_now(guard.index(), true) && !scan && follower.clock_.steady() < deadline) {
+      if (std::exchange(in_gate, false)) release_gate();
+    }
   }
   const bool give_up_scan = scan.has_value();
   guard.close();
   if (in_gate && follower.events_.gate) follower.events_.gate(false);
+  if (part->batch.partial_commit)
+    part->batch.clear();     // the store took no more in time: the commit stays in the WAL
   if (give_up_scan) return;  // nothing of it was visible; the next start scans anew
   if (!part->batch.empty()) flush_part(true);
   if (!uploader.drain(kStopDrain)) {

@@ -10,6 +10,7 @@ namespace litewright {
 namespace {
 
 constexpr std::size_t kChunkBytes = 1 << 20;
+constexpr std::size_t kForcedBatches = 3;  // what the gate's backlog needs at most
 
 // A commit's hash, frame by frame: over the hash so far, the frame's header and its page's checksum.
 std::uint64_t extend_commit_hash(std::uint64_t hash, Bytes header, const Checksum128& page) {
@@ -81,7 +82,8 @@ FrameCapture::Progress FrameCapture::capture(const WalIndex& index, CaptureBatch
       ++position_;
       if (request.stop_after_commit && batch.commits.size() > commits) return Progress::kBatchFull;
     }
-    if (!request.force && batch.versions.bytes() >= options_.batch_bytes) return Progress::kBatchFull;
+    const std::size_t limit = options_.batch_bytes * (request.force ? kForcedBatches : 1);
+    if (batch.versions.bytes() >= limit) return Progress::kBatchFull;
   }
   return Progress::kComplete;
 }

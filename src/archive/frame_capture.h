@@ -65,7 +65,8 @@ class FrameCapture {
     kBatchFull,  // take the batch, call again
     kLost,       // the WAL is shorter than what was captured: recovery dropped frames (FACTS 28)
   };
-  // `stop_after_commit`: return kBatchFull after the first commit that ends. `force`: no bound on the batch.
+  // `stop_after_commit`: return kBatchFull after the first commit that ends. `force`: three times
+  // the usual bound on the batch.
   struct Request {
     bool stop_after_commit = false;
     bool force = false;

@@ -110,7 +110,7 @@ HandoverAction Handover::after_approach(const WalView& seen, const HandoverOutco
   rounds_++;
   const std::uint32_t left = seen.max_frame - std::min(seen.max_frame, seen.backfilled);
   if (!last.ok && left > options_.gate_backlog_frames) return give_up(seen);
-  const bool few = left <= options_.gate_backlog_frames / (rounds_ < options_.patient_rounds ? 3 : 1);
+  const bool few = left <= options_.gate_backlog_frames / (rounds_ < options_.patient_rounds ? 4 : 1);
   if (few) return go(Step::kEntering, HandoverAction::kEnterGate);
   if (rounds_ >= options_.approach_rounds) return give_up(seen);
   lock_tries_ = 0;
@@ -167,7 +167,8 @@ HandoverAction Handover::give_up(const WalView& seen) {
 }
 
 bool Handover::gate_due(const WalView& seen) const {
-  if (seen.now < retry_at_ || seen.max_frame == 0) return false;
+  // While the store is slower than the writers the WAL waits, not our memory.
+  if (seen.now < retry_at_ || seen.max_frame == 0 || seen.captured < seen.max_frame) return false;
   // After a gate our pin is on READ(0) and the next writer restarts the WAL: nothing to gate for until then.
   const bool resting = resting_generation_ == seen.generation && resting_frame_ == seen.max_frame;
   return !resting && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames);

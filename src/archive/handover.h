@@ -26,8 +26,8 @@ namespace litewright {
 struct HandoverOptions {
   std::uint32_t wal_limit_frames = 8000;     // a gate is due above it
   std::uint32_t gate_backlog_frames = 1000;  // ... and entered when at most so many are left to copy back
-  int patient_rounds = 4;   // so many checkpoints for a third of that backlog, before the whole is accepted
-  int approach_rounds = 8;  // checkpoints with writers running before a gate is put off
+  int patient_rounds = 6;  // so many checkpoints for a quarter of that backlog, before the whole is accepted
+  int approach_rounds = 12;  // checkpoints with writers running before a gate is put off
   std::chrono::milliseconds checkpoint_hold{100};
   std::chrono::milliseconds step{5};
   std::chrono::milliseconds longest_step{50};

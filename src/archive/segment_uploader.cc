@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/thread_priority.h"
-
 namespace litewright {
 namespace {
 
@@ -85,7 +83,6 @@ bool SegmentUploader::drain(std::chrono::milliseconds timeout) const {
 }
 
 void SegmentUploader::run() {
-  lower_thread_priority();
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stopping_ || (!queue_.empty() && !broken_); });

@@ -276,7 +276,7 @@ TEST(Completions, BashCompletesCommandsOptionsAndChoices) {
     ::unlink(answer.c_str());
     return text;
   };
-  EXPECT_EQ(completes("litewright ver", 1), "version\n");
+  EXPECT_EQ(completes("litewright vers", 1), "version\n");
   EXPECT_EQ(completes("litewright version --j", 2), "--json\n");
   EXPECT_EQ(completes("litewright completions z", 2), "zsh\n");
   EXPECT_EQ(completes("litewright help comp", 2), "completions\n");

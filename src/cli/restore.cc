@@ -15,24 +15,31 @@
 namespace litewright {
 namespace {
 
+// A commit's number as --tx and "--at 'tx 1234'" give it.
+Txid commit_number(const std::string& text, const char* option) {
+  const bool number =
+      !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!number) {
+    throw Error(ErrorCode::kUsage, fmt::format("{} '{}' is not a commit's number", option, text),
+                "litewright log DB");
+  }
+  return Txid(std::stoull(text));
+}
+
 RestorePoint wanted_point(const Invocation& invocation) {
   RestorePoint point;
   int given = 0;
   if (const auto at = invocation.value("at")) {
     // "tx 1234" is a TIME too (DESIGN.md).
     if (at->starts_with("tx ")) {
-      point.tx = Txid(std::stoull(at->substr(3)));
+      point.tx = commit_number(at->substr(3), "--at tx");
     } else {
       point.at = parse_time(*at, invocation.session.clock.wall());
     }
     given++;
   }
   if (const auto tx = invocation.value("tx")) {
-    const bool number =
-        !tx->empty() && tx->size() < 20 && tx->find_first_not_of("0123456789") == std::string::npos;
-    if (!number)
-      throw Error(ErrorCode::kUsage, fmt::format("--tx '{}' is not a number", *tx), "litewright log DB");
-    point.tx = Txid(std::stoull(*tx));
+    point.tx = commit_number(*tx, "--tx");
     given++;
   }
   if (const auto name = invocation.value("point")) {

@@ -8,6 +8,7 @@ part of a test's name. The seed is printed; given again it gives the same random
 The last line is 'N passed, N failed, N skipped'; the exit status is 1 when a test failed.
 """
 import argparse
+import faulthandler
 import importlib.util
 import os
 import pathlib
@@ -47,6 +48,7 @@ def all_tests():
 def child(name, context):
     """The body of one test's process: its verdict is the exit status, its words are on stdout."""
     test = all_tests()[name]
+    faulthandler.register(signal.SIGUSR1, file=sys.stdout)
     try:
         note = test.run(context)
     except Skip as skip:
@@ -76,6 +78,8 @@ def run_one(name, test, args, folder):
         output, _ = process.communicate(timeout=max(TIMEOUT_LEAST, TIMEOUT_FACTOR * budget))
         status = process.returncode
     except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGUSR1)  # it says where it stands
+        time.sleep(.5)
         os.killpg(process.pid, signal.SIGKILL)  # our own test's group
         output, _ = process.communicate()
         output += "\nstopped: it ran out of time"

@@ -6,11 +6,11 @@
 Several processes write at once, with automatic checkpoints of their own; others checkpoint (FULL, RESTART, TRUNCATE,
 PASSIVE), read, come and go. Every commit but the kinds named below raises litewright_test_counter by one; within its
 transaction, before COMMIT, the writer hashes all rows of all tables in order and the schema, and after COMMIT returned
-it logs the counter and the hash. VACUUM and a stand-alone incremental_vacuum are commits that don't raise the
-counter: they hold a lock file exclusively that every other commit holds shared, so their place in the order is known.
+it logs the counter and the hash. VACUUM, a stand-alone incremental_vacuum and PRAGMA auto_vacuum are commits that
+don't raise the counter: they hold a lock file exclusively that every other commit holds shared, so their place in the order is known.
 
 FILE gets one JSON object a commit, in the order of the commits:
-  {"counter": n, "kind": "rows"|"vacuum"|"incremental_vacuum", "hash": hex, "pages": n or null}
+  {"counter": n, "kind": "rows"|"vacuum"|"incremental_vacuum"|"auto_vacuum", "hash": hex, "pages": n or null}
 "pages" is known for the kinds that hold the lock alone. The choices of each process follow from the seed; how the
 processes interleave does not.
 """
@@ -126,12 +126,17 @@ class Writer:
                 c.execute(f"PRAGMA incremental_vacuum({self.random.choice((1, 3, 1000))})").fetchall()
             else:
                 kind = "vacuum"
-                if self.auto_vacuum != "none":
+                if self.auto_vacuum != "none":  # from full to incremental or back: a commit even where it changes nothing
                     c.execute(f"PRAGMA auto_vacuum={self.random.choice((1, 2))}")
+                    self.log_alone("auto_vacuum")
                 c.execute("VACUUM")
-            self.write_log(counter=counter(c), kind=kind, hash=logical_hash(c), pages=pages(c), order=time.monotonic_ns())
+            self.log_alone(kind)
         finally:
             fcntl.flock(self.lock, fcntl.LOCK_UN)
+
+    def log_alone(self, kind):
+        c = self.connection
+        self.write_log(counter=counter(c), kind=kind, hash=logical_hash(c), pages=pages(c), order=time.monotonic_ns())
 
     def steps(self):
         """What this transaction may do next; a database that has grown large shrinks."""

@@ -149,6 +149,7 @@ class Protect:
     def __init__(self, context, database, words=(), follow=True, environment=None):
         self.database = str(database)
         self.errors_path = context.path(f"protect-{len(context._processes)}.stderr")
+        self._events_path = context.path(f"protect-{len(context._processes)}.events")  # for who looks at a failed test
         with open(self.errors_path, "w") as errors:
             self.process = context.start(
                 [context.litewright, "protect", database, "--json", *words], stdout=subprocess.PIPE, stderr=errors,
@@ -173,6 +174,8 @@ class Protect:
 
     def _read(self):
         for line in self.process.stdout:
+            with open(self._events_path, "a") as kept:
+                kept.write(line)
             try:
                 event = json.loads(line)
             except ValueError:
