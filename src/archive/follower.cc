@@ -274,9 +274,9 @@ void Follower::Session::end_scan() {
     capture.cancel_collecting();
   } else {
     capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
-    flush_part(true);
   }
   capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
+  if (!unchanged) flush_part(true);  // carries that position: the next start may go on from it
   scan.reset();
   after_gap = gap && !unchanged;
   announced = false;

@@ -161,7 +161,7 @@ TEST_P(ForkedResume, ALineThatForkedBeginsANewEpochAndKeepsTheOldOne) {
   application.shell.kill();
   copy_files(saved, application.path);
   ShellProcess again(application.path);
-  again.run("PRAGMA wal_autocheckpoint=0;");
+  again.run("PRAGMA wal_autocheckpoint=0; SELECT n FROM counter;");
   for (int i = 0; i < GetParam(); i++)
     again.run("BEGIN; INSERT INTO orders(body) VALUES(randomblob(300)); UPDATE counter SET n=n+1; COMMIT;");
   ASSERT_EQ(continuity(store, application), Continuity::Kind::kForked);
