@@ -514,11 +514,16 @@ void Follower::Session::publish(const WalIndex& index) {
   uploader.check();
   counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
   counts.captured = capture.last_txid();
-  counts.archived = uploader.archived();
   counts.capture = capture.counters();
   counts.handover = handover->counters();
+  const Txid archived = uploader.archived();
   const std::lock_guard lock(follower.mutex_);
+  // The uploader may have told of a later one since: never back.
+  counts.archived = std::max(archived, follower.status_.archived);
+  // What was archived before we came is told by nobody else: a sync may wait for it.
+  const bool news = counts.archived != follower.status_.archived;
   follower.status_ = counts;
+  if (news) follower.answered_.notify_all();
 }
 
 // Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
