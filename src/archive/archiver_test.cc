@@ -53,11 +53,11 @@ Txid sync(OwnerClient& client) {
 // Nobody but the application has the database: it can leave WAL mode (FACTS 32).
 bool let_go(Application& application) {
   try {
-    application.run(".timeout 0\nPRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=DELETE;");
+    application.run(".timeout 0\nPRAGMA journal_mode=DELETE;");
   } catch (const std::runtime_error&) {
     return false;
   }
-  application.run("PRAGMA journal_mode=WAL; PRAGMA locking_mode=NORMAL; SELECT n FROM counter;");
+  application.run("PRAGMA journal_mode=WAL;");
   return true;
 }
 
@@ -169,8 +169,8 @@ TEST(Archiver, ABackupThatWasStoppedIsNoBackup) {
   Archiver archiver(store, clock, {.follow = follow_options(application)}, {});
   archiver.stop();
   try {
-    const BackupPoint point = archiver.backup("never");
-    EXPECT_EQ(restored_digest(store, application.folder, point.txid), application.digest());
+    archiver.backup("never");
+    ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kLocked);
     EXPECT_FALSE(Catalogue::load(store).find_point("never"));

@@ -42,7 +42,7 @@ struct Follower::Session {
                      }}),
         part(uploader.take_empty()) {}
 
-  void run();
+  bool run();
 
   // Beginning.
   void attach();
@@ -75,7 +75,7 @@ struct Follower::Session {
   void answer_requests();
   bool everything_archived();
   void announce();
-  void leave();
+  bool leave();
   void publish(const WalIndex& index);
   void warn(const std::string& text) const {
     if (follower.events_.warning) follower.events_.warning(text);
@@ -110,7 +110,7 @@ Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options
 
 Follower::~Follower() = default;
 
-void Follower::run(Until until) {
+bool Follower::run(Until until) {
   const auto end = [this] {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -118,8 +118,9 @@ void Follower::run(Until until) {
   };
   try {
     Session session(*this, until);
-    session.run();
+    const bool whole = session.run();
     end();
+    return whole;
   } catch (...) {
     end();
     throw;
@@ -177,7 +178,7 @@ FollowStatus Follower::status() const {
   return status_;
 }
 
-void Follower::Session::run() {
+bool Follower::Session::run() {
   attach();
   while (true) {
     {
@@ -190,7 +191,7 @@ void Follower::Session::run() {
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
     if (until == Until::kArchived && announced && resting) break;
   }
-  leave();
+  return leave();
 }
 
 void Follower::Session::attach() {
@@ -528,7 +529,7 @@ void Follower::Session::publish(const WalIndex& index) {
 
 // Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
 // close (28).
-void Follower::Session::leave() {
+bool Follower::Session::leave() {
   bool in_gate = false;
   if (!scan) {
     for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
@@ -541,8 +542,8 @@ void Follower::Session::leave() {
   guard.close();
   if (in_gate && follower.events_.gate) follower.events_.gate(false);
   if (part->batch.partial_commit)
-    part->batch.clear();     // the store took no more in time: the commit stays in the WAL
-  if (give_up_scan) return;  // nothing of it was visible; the next start scans anew
+    part->batch.clear();           // the store took no more in time: the commit stays in the WAL
+  if (give_up_scan) return false;  // nothing of it was visible; the next start scans anew
   if (!part->batch.empty()) flush_part(true);
   if (!uploader.drain(kStopDrain)) {
     warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
@@ -551,6 +552,7 @@ void Follower::Session::leave() {
   const std::lock_guard lock(follower.mutex_);
   follower.status_.captured = capture.last_txid();
   follower.status_.archived = uploader.archived();
+  return follower.status_.archived >= follower.status_.captured;
 }
 
 }  // namespace litewright
