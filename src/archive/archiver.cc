@@ -97,9 +97,9 @@ BackupPoint Archiver::backup(const std::optional<std::string>& name) {
     follower_ = std::make_shared<Follower>(store_, clock_, options_.follow, events_);
     if (stopping_) follower_->stop();
   }
-  follower_->run(Follower::Until::kArchived);
+  const bool whole = follower_->run(Follower::Until::kArchived);
   const FollowStatus status = follower_->status();
-  if (status.archived < status.captured || status.archived.value == 0) {
+  if (!whole || status.archived.value == 0) {
     throw Error(ErrorCode::kLocked, "stopped before the backup was complete",
                 "run it again: what is there stays");
   }

@@ -55,7 +55,7 @@ struct Follower::Session {
                      }}),
         part(uploader.take_empty()) {}
 
-  void run();
+  bool run();
 
   // Beginning.
   void attach();
@@ -88,7 +88,7 @@ struct Follower::Session {
   void answer_requests();
   bool everything_archived();
   void announce();
-  void leave();
+  bool leave();
   void publish(const WalIndex& index);
   void warn(const std::string& text) const {
     if (follower.events_.warning) follower.events_.warning(text);
@@ -124,7 +124,7 @@ Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options
 
 Follower::~Follower() = default;
 
-void Follower::run(Until until) {
+bool Follower::run(Until until) {
   const auto end = [this] {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -132,8 +132,9 @@ void Follower::run(Until until) {
   };
   try {
     Session session(*this, until);
-    session.run();
+    const bool whole = session.run();
     end();
+    return whole;
   } catch (...) {
     end();
     throw;
@@ -191,7 +192,7 @@ FollowStatus Follower::status() const {
   return status_;
 }
 
-void Follower::Session::run() {
+bool Follower::Session::run() {
   attach();
   while (true) {
     {
@@ -204,7 +205,7 @@ void Follower::Session::run() {
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
     if (until == Until::kArchived && announced && resting) break;
   }
-  leave();
+  return leave();
 }
 
 void Follower::Session::attach() {
@@ -288,9 +289,9 @@ void Follower::Session::end_scan() {
     capture.cancel_collecting();
   } else {
     capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
-    flush_part(true);
   }
   capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
+  if (!unchanged) flush_part(true);  // carries that position: the next start may go on from it
   scan.reset();
   after_gap = gap && !unchanged;
   announced = false;
@@ -536,16 +537,21 @@ void Follower::Session::publish(const WalIndex& index) {
   uploader.check();
   counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
   counts.captured = capture.last_txid();
-  counts.archived = uploader.archived();
   counts.capture = capture.counters();
   counts.handover = handover->counters();
+  const Txid archived = uploader.archived();
   const std::lock_guard lock(follower.mutex_);
+  // The uploader may have told of a later one since: never back.
+  counts.archived = std::max(archived, follower.status_.archived);
+  // What was archived before we came is told by nobody else: a sync may wait for it.
+  const bool news = counts.archived != follower.status_.archived;
   follower.status_ = counts;
+  if (news) follower.answered_.notify_all();
 }
 
 // Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
 // close (28).
-void Follower::Session::leave() {
+bool Follower::Session::leave() {
   bool in_gate = false;
   if (!scan) {
     for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
@@ -558,8 +564,8 @@ void Follower::Session::leave() {
   guard.close();
   if (in_gate && follower.events_.gate) follower.events_.gate(false);
   if (part->batch.partial_commit)
-    part->batch.clear();     // the store took no more in time: the commit stays in the WAL
-  if (give_up_scan) return;  // nothing of it was visible; the next start scans anew
+    part->batch.clear();           // the store took no more in time: the commit stays in the WAL
+  if (give_up_scan) return false;  // nothing of it was visible; the next start scans anew
   if (!part->batch.empty()) flush_part(true);
   if (!uploader.drain(kStopDrain)) {
     warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
@@ -568,6 +574,7 @@ void Follower::Session::leave() {
   const std::lock_guard lock(follower.mutex_);
   follower.status_.captured = capture.last_txid();
   follower.status_.archived = uploader.archived();
+  return follower.status_.archived >= follower.status_.captured;
 }
 
 }  // namespace litewright

@@ -62,8 +62,9 @@ class Follower {
   // Returns after stop(), or with `until_archived` as soon as the state at the call is in the archive (backup
   // without an owner). Throws where the database or the archive makes it impossible to go on; then nothing of
   // ours stays behind.
+  // False: stopped before a first snapshot or a comparison was whole; what is committed is not all archived.
   enum class Until { kStopped, kArchived };
-  void run(Until until);
+  bool run(Until until);
   void stop();
 
   // Everything committed before the call is archived when it returns: that txid. Throws

@@ -110,6 +110,7 @@ struct World {
   bool prove = true;                 // false: the control
   bool others_act = true;
 
+  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); }
   bool chance(int percent) { return static_cast<int>(random() % 100) < percent; }
 
   WalView view() const {
@@ -126,7 +127,7 @@ struct World {
 
   // Whatever other processes may do between two of our steps.
   void others() {
-    if (chance(60)) wal.commit(1 + random() % 40);
+    if (chance(60)) wal.commit(1 + below(40));
     if (!wal.sleeper && wal.checkpointer == 0 && chance(15)) {
       wal.checkpointer = 2;
       wal.sleeper = WalModel::Sleeper{wal.generation, wal.max_frame};
@@ -216,8 +217,8 @@ HandoverOptions small_limits() {
 }
 
 Verdict run_world(World world, int steps) {
-  world.wal.max_frame = world.random() % 50;
-  world.wal.backfilled = world.wal.really_copied = world.random() % (world.wal.max_frame + 1);
+  world.wal.max_frame = world.below(50);
+  world.wal.backfilled = world.wal.really_copied = world.below(world.wal.max_frame + 1);
   world.wal.old_pin = world.wal.begin_read();
   world.wal.capture();
   Handover handover(small_limits(), world.view());

@@ -156,19 +156,34 @@ OwnerSocket::~OwnerSocket() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const int descriptor : connections_) ::shutdown(descriptor, SHUT_RDWR);
+    for (const Connection& connection : connections_) {
+      if (!connection.ended) ::shutdown(connection.descriptor, SHUT_RDWR);
+    }
   }
   ::shutdown(listener_, SHUT_RDWR);
   accepter_.join();
-  for (std::thread& thread : threads_) thread.join();
+  for (Connection& connection : connections_) connection.thread.join();
   ::close(listener_);
   ::unlink(path_.c_str());
+}
+
+// A thread that nobody joins keeps its stack: those of connections that ended are joined before the next
+// one.
+std::list<OwnerSocket::Connection> OwnerSocket::take_ended() {
+  std::list<Connection> ended;
+  const std::lock_guard lock(mutex_);
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    const auto here = at++;
+    if (here->ended) ended.splice(ended.end(), connections_, here);
+  }
+  return ended;
 }
 
 void OwnerSocket::accept_loop() {
   while (true) {
     const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    for (Connection& connection : take_ended()) connection.thread.join();
     const std::lock_guard lock(mutex_);
     if (stopping_ || descriptor < 0) {
       if (descriptor >= 0) ::close(descriptor);
@@ -178,12 +193,13 @@ void OwnerSocket::accept_loop() {
       ::close(descriptor);
       continue;
     }
-    connections_.push_back(descriptor);
-    threads_.emplace_back([this, descriptor] { serve(descriptor); });
+    Connection& connection = connections_.emplace_back(Connection{descriptor});
+    connection.thread = std::thread([this, &connection] { serve(connection); });
   }
 }
 
-void OwnerSocket::serve(int descriptor) {
+void OwnerSocket::serve(Connection& connection) {
+  const int descriptor = connection.descriptor;
   std::string pending;
   while (const auto line = receive_line(descriptor, pending, std::chrono::hours(24))) {
     json answer;
@@ -202,7 +218,7 @@ void OwnerSocket::serve(int descriptor) {
   }
   gone_(descriptor);
   const std::lock_guard lock(mutex_);
-  std::erase(connections_, descriptor);
+  connection.ended = true;
   ::close(descriptor);
 }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -58,8 +59,15 @@ class OwnerSocket {
   OwnerSocket& operator=(const OwnerSocket&) = delete;
 
  private:
+  struct Connection {
+    int descriptor;
+    bool ended = false;  // its thread is about to end: to be joined
+    std::thread thread = {};
+  };
+
   void accept_loop();
-  void serve(int descriptor);
+  void serve(Connection& connection);
+  std::list<Connection> take_ended();
 
   std::string path_;
   Handler handler_;
@@ -67,8 +75,7 @@ class OwnerSocket {
   int listener_ = -1;
   std::mutex mutex_;
   bool stopping_ = false;
-  std::vector<int> connections_;
-  std::vector<std::thread> threads_;
+  std::list<Connection> connections_;  // at most kMaxConnections that have not ended
   std::thread accepter_;
 };
 

@@ -22,16 +22,16 @@ void fill_from_pages(const ObjectStore& store, const Catalogue& catalogue, Ledge
 }
 
 // Pages that no frame of this generation covers are in the file as the ledger has them, or it is another
-// file.
-bool sample_agrees(const WalGuard& guard, std::uint32_t page_size, FrameNumber position, Ledger& ledger) {
+// file. Frames behind the archived ones count too: they may have been copied back while nobody followed.
+bool sample_agrees(const WalGuard& guard, std::uint32_t page_size, FrameNumber max_frame, Ledger& ledger) {
   FrameMap in_wal;
   std::byte header[kWalFrameHeaderBytes];
-  for (FrameNumber frame(1); frame <= position; ++frame) {
+  for (FrameNumber frame(1); frame <= max_frame; ++frame) {
     guard.read_wal(frame_offset(frame, page_size), header);
     if (const auto parsed = parse_wal_frame_header(header)) in_wal.put(parsed->page, frame);
   }
   if (ledger.page_count() == 0) return false;
-  std::minstd_rand random(position.value + 1);
+  std::minstd_rand random(max_frame.value + 1);
   std::vector<std::byte> content(page_size);
   for (int i = 0; i < kSampledPages; i++) {
     const PageNumber page(1 + static_cast<std::uint32_t>(random()) % ledger.page_count());
@@ -74,7 +74,7 @@ Continuity prove_continuity(const WalGuard& guard, const WalIndex& index, std::u
   if (index.header.max_frame < archived->frame) return {Kind::kForked, {}};
   if (FrameCapture::commit_hash_at(guard, page_size, archived->frame) != archived->commit_hash)
     return {Kind::kForked, {}};
-  if (!sample_agrees(guard, page_size, archived->frame, ledger)) return {Kind::kForked, {}};
+  if (!sample_agrees(guard, page_size, index.header.max_frame, ledger)) return {Kind::kForked, {}};
   return {Kind::kContinues, archived->frame};
 }
 

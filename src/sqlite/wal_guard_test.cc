@@ -47,7 +47,7 @@ TEST(WalGuard, APinKeepsTheWalFromBeingRestarted) {
   database.checkpoint("PASSIVE");
   database.commit();
   const WalIndex after = guard.index();
-  EXPECT_EQ(after.header.salt, before.header.salt);
+  EXPECT_EQ(after.header.salt[0], before.header.salt[0]);
   EXPECT_GT(after.header.max_frame, before.header.max_frame);
   // Copied back only up to the pin's mark.
   EXPECT_LE(after.backfilled, before.header.max_frame);

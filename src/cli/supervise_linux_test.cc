@@ -1,0 +1,96 @@
+#include "cli/supervise_linux.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/error.h"
+
+namespace litewright {
+namespace {
+
+using std::chrono::milliseconds;
+using Child = std::function<int(GateClock&, int)>;
+
+std::int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+struct Watched {
+  int status = 0;
+  std::string notices;
+};
+
+// The child never comes back into the test.
+Watched watch(const Child& child, milliseconds longest_gate = milliseconds(300)) {
+  Watched result;
+  SuperviseOptions options;
+  options.longest_gate = longest_gate;
+  options.notice = [&result](const char* text) { result.notices += std::string(text) + "\n"; };
+  result.status = supervise(
+      options, [&child](GateClock& gate, int generation) -> int { ::_exit(child(gate, generation)); });
+  return result;
+}
+
+TEST(Supervise, GivesTheChildsExitStatus) {
+  const Watched watched = watch([](GateClock&, int generation) { return generation == 0 ? 7 : 0; });
+  EXPECT_EQ(watched.status, 7);
+  EXPECT_EQ(watched.notices, "");
+}
+
+TEST(Supervise, AChildStoppedInTheGateIsEndedAndAnotherStarted) {
+  const auto began = std::chrono::steady_clock::now();
+  const Watched watched = watch([](GateClock& gate, int generation) {
+    if (generation == 0) {
+      gate.entered_ns = now_ns();
+      ::raise(SIGSTOP);
+    }
+    return generation == 1 && gate.entered_ns == 0 ? 21 : 1;
+  });
+  EXPECT_EQ(watched.status, 21);
+  EXPECT_NE(watched.notices.find("kept writers out"), std::string::npos);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+}
+
+TEST(Supervise, AChildThatIsSlowOutsideTheGateIsLeftInPeace) {
+  const Watched watched = watch([](GateClock& gate, int) {
+    gate.entered_ns = now_ns();
+    gate.entered_ns = 0;
+    ::usleep(700'000);
+    return 5;
+  });
+  EXPECT_EQ(watched.status, 5);
+  EXPECT_EQ(watched.notices, "");
+}
+
+TEST(Supervise, AKilledChildIsStartedAgain) {
+  const Watched watched = watch([](GateClock&, int generation) {
+    if (generation < 2) ::raise(SIGKILL);
+    return generation;
+  });
+  EXPECT_EQ(watched.status, 2);
+  EXPECT_NE(watched.notices.find("was killed or crashed"), std::string::npos);
+}
+
+TEST(Supervise, AChildThatDiesAgainAndAgainEndsIt) {
+  EXPECT_THROW(watch([](GateClock&, int) {
+                 ::raise(SIGKILL);
+                 return 0;
+               }),
+               Error);
+}
+
+TEST(Supervise, AStopSignalIsPassedOnAndItsAnswerIsTheStatus) {
+  const Watched watched = watch([](GateClock&, int) {
+    static volatile sig_atomic_t asked = 0;
+    ::signal(SIGTERM, [](int) { asked = 1; });
+    ::kill(::getppid(), SIGTERM);
+    for (int i = 0; i < 500 && asked == 0; i++) ::usleep(10'000);
+    return asked == 1 ? 33 : 1;
+  });
+  EXPECT_EQ(watched.status, 33);
+}
+
+}  // namespace
+}  // namespace litewright
