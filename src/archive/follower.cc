@@ -108,7 +108,9 @@ struct Follower::Session {
   std::optional<Handover> handover;
   std::optional<DatabaseScan> scan;
   HandoverOutcome outcome;
-  Txid segment_base;          // of the segment being collected
+  Txid segment_base;  // of the segment being collected
+  bool on_read_zero =
+      false;  // the pin was taken when everything was copied back: the WAL may be restarted once
   bool segment_open = false;  // parts of it were submitted
   bool zero_salts_reported = false, announced = false, after_gap = false;
   std::uint32_t epoch = 1, parent_epoch = 0;
@@ -223,6 +225,7 @@ void Follower::Session::attach() {
   }
   guard.pin();
   const WalIndex index = guard.index();
+  on_read_zero = index.backfilled >= index.header.max_frame;
   const Txid last = newest ? newest->txid : Txid(0);
   const WallTime last_seen = newest ? newest->seen_at : WallTime{};
   segment_base = last;
@@ -445,6 +448,7 @@ HandoverOutcome Follower::Session::hand_over() {
     return {.ok = false};
   }
   guard.drop_old();
+  on_read_zero = index.backfilled >= index.header.max_frame;
   return {.ok = true, .mark = index.header.max_frame.value};
 }
 
@@ -473,14 +477,15 @@ HandoverOutcome Follower::Session::enter_gate() {
   return {.ok = entered};
 }
 
-// A quiet database is not polled: its next write wakes us. A busy one is looked at in steps.
+// A quiet database is not polled: its next write wakes us; on READ(0) that write is a restart of the WAL, to
+// be seen before anybody checkpoints. A busy one is looked at in steps.
 void Follower::Session::sleep(milliseconds duration) {
   {
     const std::lock_guard lock(follower.mutex_);
     if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
   }
   pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
-  const bool quiet = duration > kBusyStep;
+  const bool quiet = duration > kBusyStep || on_read_zero;
   ::poll(waiting, quiet ? 2 : 1, static_cast<int>(duration.count()));
   // Before the next look at the WAL, never after it: no write is missed.
   if (quiet) wal_watch.drain();
