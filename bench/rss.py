@@ -31,20 +31,24 @@ def peak_of(command, env):
     return peak
 
 
-def peak_of_protect(program, database, archive, env):
-    """`protect` from its start through the first snapshot, ten seconds of load, a second backup, to its end."""
+def while_following(program, database, archive, env):
+    """{command: peak}: `protect` through the first snapshot, ten seconds of load and its leaving; what asks it meanwhile."""
     process = subprocess.Popen([str(program), "protect", str(database), "--archive", str(archive), "--json"],
                                stdout=subprocess.PIPE, text=True, env=env)
     for line in process.stdout:
         if json.loads(line).get("event") == "following":
             break
+    first = measure.peak_rss(process.pid)
     writer = subprocess.Popen([sys.executable, HERE / "write_load.py", database, "10"], stdout=subprocess.DEVNULL)
-    peak = watch(process, until=lambda: writer.poll() is not None)
+    load = max(first, watch(process, until=lambda: writer.poll() is not None))
+    peaks = {"protect, first snapshot": first, "protect, full load": load,
+             "sync": peak_of([program, "sync", database, "--archive", archive], env),
+             "backup, followed": peak_of([program, "backup", database, "--archive", archive], env)}
     process.send_signal(signal.SIGTERM)
-    peak = max(peak, watch(process))
+    peaks["protect, leaving"] = max(load, watch(process))
     if process.returncode:
         raise RuntimeError("protect ended with status %d" % process.returncode)
-    return peak
+    return peaks
 
 
 def main():
@@ -57,7 +61,7 @@ def main():
         folder = pathlib.Path(folder)
         env = dict(os.environ, LITEWRIGHT_STATE=str(folder / "state"))
         database, archive = measure.fresh_copy(source, folder / "app.db"), folder / "archive"
-        peaks = {"protect": peak_of_protect(chosen.program, database, archive, env)}
+        peaks = while_following(chosen.program, database, archive, env)
         for name, arguments in (
                 ("backup, by comparison", ["backup", database, "--archive", archive, "--name", "by-hand"]),
                 ("backup, a first one", ["backup", database, "--archive", folder / "other"]),
@@ -66,7 +70,6 @@ def main():
                 ("restore, a point", ["restore", database, "--archive", archive, "--point", "by-hand", "-o", folder / "point.db"]),
                 ("restore --dry-run", ["restore", database, "--archive", archive, "--dry-run", "-o", folder / "dry.db"]),
                 ("verify", ["verify", database, "--archive", archive]),
-                ("sync", ["sync", database, "--archive", archive]),
                 ("stats", ["stats", database])):
             peaks[name] = peak_of([chosen.program, *arguments], env)
     for name, peak in peaks.items():

@@ -12,6 +12,7 @@ import argparse, datetime, os, pathlib, re, sqlite3, sys, tempfile, time
 import contenders, lines, measure, table
 
 HERE = pathlib.Path(__file__).resolve().parent
+BUSY = 0.8  # a load average from which on the figures are not to be quoted
 ORDERS = {False: 6_000_000, True: 300_000}
 
 
@@ -76,6 +77,7 @@ def main():
     repeats = chosen.repeats or (1 if chosen.quick else 3)
     seconds = chosen.seconds or (2 if chosen.quick else 10)
     source = shop_database(chosen.quick)
+    load, _, _ = os.getloadavg()
     litestreams, absent = ([], ["Litestream left out"]) if chosen.no_litestream else contenders.litestreams()
     began, rows = time.monotonic(), []
     with tempfile.TemporaryDirectory(dir=contenders.CACHE, prefix="bench-") as folder:
@@ -86,6 +88,8 @@ def main():
         facts = [datetime.date.today().isoformat(),
                  *machine(folder),
                  "database %s; %d rounds, medians; loads of %g s" % (table.size(measure.size_of(source)), repeats, seconds),
+                 "load average before it began: %.1f%s" % (load, "" if load < BUSY else
+                     ", so others were at work: ratios are rough, absolute figures worth nothing"),
                  *absent]
     print("\n%s\n\n%s\n%.0f s in all" % (table.as_text(rows), "\n".join(facts), time.monotonic() - began))
     if chosen.write:

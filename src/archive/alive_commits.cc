@@ -9,7 +9,7 @@ namespace litewright {
 AliveCommits::AliveCommits(std::span<const CommitRecord> commits)
     : commits_(commits), by_size_(commits.size()) {
   std::iota(by_size_.begin(), by_size_.end(), 0u);
-  std::ranges::stable_sort(by_size_, {}, [&](std::uint32_t i) { return commits_[i].page_count; });
+  std::ranges::sort(by_size_, {}, [&](std::uint32_t i) { return commits_[i].page_count; });
   if (!commits.empty()) intervals_[0] = static_cast<std::uint32_t>(commits.size() - 1);
 }
 

@@ -103,7 +103,8 @@ void load_points(const ObjectStore& store, Catalogue& catalogue) {
       catalogue.bad_objects.push_back({object.name, error.what()});
     }
   }
-  std::ranges::stable_sort(catalogue.points, {}, &NamedPoint::txid);
+  std::ranges::sort(catalogue.points, {},
+                    [](const NamedPoint& point) { return std::pair(point.txid, point.name); });
 }
 
 void load_segments(const ObjectStore& store, Catalogue& catalogue) {
@@ -142,14 +143,12 @@ Catalogue Catalogue::load(const ObjectStore& store) {
 std::vector<const SegmentEntry*> Catalogue::line() const {
   std::vector<const SegmentEntry*> by_start;
   for (const SegmentEntry& entry : segments) by_start.push_back(&entry);
-  std::ranges::stable_sort(by_start, {}, &SegmentEntry::start);
+  std::ranges::sort(by_start, {}, &SegmentEntry::start);
   auto next = by_start.begin();
-  if (const auto first = oldest()) {
-    while ((*next)->start().next() < first->txid) ++next;
-  }
   std::vector<const SegmentEntry*> line;
   const SegmentEntry* best = nullptr;
-  Txid end(0);
+  // Nothing from before the oldest snapshot counts, but what spans its first commit leads on from it.
+  Txid end = oldest() ? Txid(oldest()->txid.value - 1) : Txid(0);
   while (next != by_start.end()) {
     // Where nothing leads on, the line begins again after the gap.
     if (best == nullptr || best->last.txid <= end) end = std::max(end, (*next)->start());
@@ -165,8 +164,13 @@ std::vector<const SegmentEntry*> Catalogue::line() const {
 
 std::vector<MissingRange> Catalogue::missing() const {
   std::vector<MissingRange> missing;
-  Txid end = oldest() ? Txid(oldest()->txid.value - 1) : Txid(0);
-  for (const SegmentEntry* entry : line()) {
+  const std::vector<const SegmentEntry*> parts = line();
+  if (parts.empty()) return missing;
+  const auto earliest = std::ranges::min_element(segments, {}, &SegmentEntry::start);
+  // Segments from before the oldest snapshot built on something that is gone.
+  if (!earliest->is_snapshot()) missing.push_back({Txid(0), earliest->start()});
+  Txid end = parts.front()->start();
+  for (const SegmentEntry* entry : parts) {
     if (entry->start() > end) missing.push_back({end, entry->start()});
     end = entry->last.txid;
   }

@@ -67,7 +67,7 @@ class Catalogue {
   // to the newest commit: at each place the widest. Where no segment begins at the end of the one before, one
   // that overlaps it is taken: its commits up to there count as the earlier one's. Pointers into `segments`.
   std::vector<const SegmentEntry*> line() const;
-  // What lies between the parts of line(), and before it where there is no snapshot to begin with.
+  // What lies between the parts of line(), and before the earliest segment where that is no snapshot.
   std::vector<MissingRange> missing() const;
   std::optional<CommitRecord> newest() const;
   std::optional<CommitRecord> oldest() const;  // the first of the oldest snapshot; absent without snapshot

@@ -72,7 +72,7 @@ class RangeProof {
         spare_(page_size) {
     const auto sizes = std::ranges::minmax(stretch.commits, {}, &CommitRecord::page_count);
     least_ = sizes.min.page_count;
-    most_ = sizes.max.page_count;
+    most_ = std::max(sizes.max.page_count, before.page_count);
   }
 
   // Ranges come in ascending order.
@@ -92,6 +92,7 @@ class RangeProof {
       if (page == due) ++due;
       prove_page(PageNumber(static_cast<std::uint32_t>(page)));
     }
+    merge_ = nullptr;  // it ends here
   }
 
   // For each commit of the stretch: by how much the pages gone through changed the database's checksum.
@@ -208,7 +209,8 @@ class StretchProof {
         keep_state_(keep_state),
         options_(options),
         page_size_(stretch.segments.front().header().page_size),
-        most_(std::ranges::max(stretch.commits, {}, &CommitRecord::page_count).page_count),
+        most_(std::max(before.page_count,
+                       std::ranges::max(stretch.commits, {}, &CommitRecord::page_count).page_count)),
         sums_(stretch.commits.size()) {
     const auto threads = static_cast<std::uint32_t>(std::max(1, options.threads));
     ranges_ = threads == 1 ? 1

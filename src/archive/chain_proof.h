@@ -19,12 +19,13 @@ namespace litewright {
 
 struct ChainProofOptions {
   int threads = 2;
-  std::string scratch_folder;  // for the unnamed file
+  std::string scratch_folder = {};  // for the unnamed file
   // A stretch is as many segments as keep both; at least one. Frames of 64 KiB a thread, and 100 bytes.
   std::size_t max_open_runs = 256;
   std::uint64_t max_commits = 1 << 17;
-  std::function<void(std::uint64_t bytes)> progress;  // bytes of objects gone through since the last call
-  std::function<void(const CommitRecord&)> proven;    // each commit of the chain, in order
+  std::function<void(std::uint64_t bytes)> progress =
+      {};                                                // bytes of objects gone through since the last call
+  std::function<void(const CommitRecord&)> proven = {};  // each commit of the chain, in order
 };
 
 struct ChainFault {

@@ -1,11 +1,14 @@
 #include "archive/follower.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <future>
 
 #include "archive/resume.h"
+#include "base/file_watch_linux.h"
+#include "base/process_table_linux.h"
 
 namespace litewright {
 
@@ -15,11 +18,20 @@ namespace {
 
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kCaptureDuringCheckpoint{3};
+constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
 constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
+
+// FULL, RESTART and TRUNCATE read the index after they have the write lock, so no restart came in between.
+// That it is one of them, and not a sleeping PASSIVE beside a writer of the same process, is sure where the
+// process has one thread.
+bool surely_fresh(const WalLockHolders& holders) {
+  return holders.checkpointer > 0 && holders.checkpointer == holders.writer &&
+         thread_count(holders.writer) == 1;
+}
 
 }  // namespace
 
@@ -30,6 +42,7 @@ struct Follower::Session {
         until(run_until),
         catalogue(Catalogue::load(owner.store_)),
         guard(owner.options_.database),
+        wal_watch(owner.options_.database + "-wal"),
         page_size(guard.page_size()),
         ledger(LedgerOptions{owner.options_.state_folder, page_size}),
         capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
@@ -85,6 +98,7 @@ struct Follower::Session {
   Until until;
   Catalogue catalogue;
   WalGuard guard;
+  FileWatch wal_watch;
   std::uint32_t page_size;
   Ledger ledger;
   FrameCapture capture;
@@ -131,13 +145,13 @@ bool Follower::run(Until until) {
 void Follower::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
-  wake_.notify_all();
+  wake_.signal();
 }
 
 Txid Follower::wait_for_capture(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++sync_asked_;
-  wake_.notify_all();
+  wake_.signal();
   const bool answered = answered_.wait_for(lock, timeout, [&] { return sync_answered_ >= ticket || ended_; });
   if (ended_) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile", "litewright protect DB");
   if (!answered) {
@@ -311,6 +325,7 @@ WalView Follower::Session::view(const WalIndex& index) const {
   seen.max_frame = index.header.max_frame.value;
   seen.backfilled = index.backfilled.value;
   seen.captured = capture.position().value;
+  seen.checkpoint_free = holders.checkpointer == 0 || surely_fresh(holders);
   seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
   seen.zero_salt_frames = capture.saw_zero_salts();
   return seen;
@@ -465,11 +480,18 @@ HandoverOutcome Follower::Session::enter_gate() {
   return {.ok = entered};
 }
 
+// A quiet database is not polled: its next write wakes us. A busy one is looked at in steps.
 void Follower::Session::sleep(milliseconds duration) {
-  std::unique_lock lock(follower.mutex_);
-  const std::uint64_t answered = follower.sync_answered_;
-  follower.wake_.wait_for(lock, duration,
-                          [&] { return follower.stopping_ || follower.sync_asked_ > answered; });
+  {
+    const std::lock_guard lock(follower.mutex_);
+    if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
+  }
+  pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
+  const bool quiet = duration > kBusyStep;
+  ::poll(waiting, quiet ? 2 : 1, static_cast<int>(duration.count()));
+  // Before the next look at the WAL, never after it: no write is missed.
+  if (quiet) wal_watch.drain();
+  follower.wake_.drain();
 }
 
 bool Follower::Session::flush_due() const {

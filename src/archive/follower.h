@@ -20,6 +20,7 @@
 #include "archive/handover.h"
 #include "archive/segment_uploader.h"
 #include "base/clock.h"
+#include "base/wake_event.h"
 
 namespace litewright {
 
@@ -84,7 +85,8 @@ class Follower {
   FollowEvents events_;
 
   mutable std::mutex mutex_;
-  std::condition_variable wake_, answered_;
+  WakeEvent wake_;  // of the thread in run()
+  std::condition_variable answered_;
   std::uint64_t sync_asked_ = 0, sync_answered_ = 0;
   Txid sync_txid_;
   bool stopping_ = false, ended_ = false;

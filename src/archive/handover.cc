@@ -39,18 +39,14 @@ void Handover::note_pin(const WalView& seen, const HandoverOutcome& last) {
 
 HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) {
   note_restart(seen);
+  if (proof_owed_ && seen.checkpoint_free) {
+    proof_owed_ = false;
+    counters_.proofs++;
+  }
   if (proof_owed_ && !holding_ && abandon_for_proof(last)) return leave_for_proof(seen);
   switch (step_) {
     case Step::kIdle:
       return holding_ ? held(seen) : idle(seen);
-    case Step::kProof:
-      if (last.ok) {
-        proof_owed_ = false;
-      } else {
-        counters_.proofs_refused++;
-        return pause(seen);
-      }
-      return idle(seen);
     case Step::kYield:
     case Step::kRefreshPin:
       note_pin(seen, last);
@@ -95,7 +91,7 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
 // was under way would end a pin without the proof.
 bool Handover::abandon_for_proof(const HandoverOutcome& last) {
   if (step_ == Step::kEntering && last.ok) in_gate_ = true;
-  const bool under_way = step_ != Step::kIdle && step_ != Step::kProof && step_ != Step::kGateLeaving;
+  const bool under_way = step_ != Step::kIdle && step_ != Step::kGateLeaving;
   return under_way;
 }
 
@@ -192,10 +188,7 @@ HandoverAction Handover::idle(const WalView& seen) {
   }
   const bool stands_still = seen.change == last_change_;
   last_change_ = seen.change;
-  if (proof_owed_) {
-    counters_.proofs++;
-    return go(Step::kProof, HandoverAction::kCheckpoint);
-  }
+  if (proof_owed_) return pause(seen);
   const bool waited = seen.checkpoint_waits && stands_still;
   if (waited && waited_before_) {
     counters_.yields++;
@@ -224,7 +217,7 @@ HandoverAction Handover::idle(const WalView& seen) {
 HandoverAction Handover::pause(const WalView& seen) {
   const auto quiet = std::chrono::duration_cast<milliseconds>(seen.now - changed_at_);
   wait_ = std::clamp(quiet / 20, options_.step, options_.longest_step);
-  if (holding_ || proof_owed_ || seen.checkpoint_waits) wait_ = std::min(wait_, milliseconds(2));
+  if (holding_ || proof_owed_ || seen.checkpoint_waits) wait_ = std::min(wait_, milliseconds(1));
   return go(Step::kIdle, HandoverAction::kWait);
 }
 

@@ -44,7 +44,10 @@ struct WalView {
   std::uint32_t change = 0;      // the index's change counter
   std::uint32_t max_frame = 0;
   std::uint32_t backfilled = 0;
-  std::uint32_t captured = 0;     // frames of this generation
+  std::uint32_t captured = 0;  // frames of this generation
+  // Nobody holds the CKPT lock at this moment, or its holder took it after the last restart for sure: a
+  // checkpointer that was asleep across the restart is gone (FACTS 29).
+  bool checkpoint_free = false;
   bool checkpoint_waits = false;  // the write and the checkpoint lock are held by one other process
   bool zero_salt_frames = false;  // in this generation (28): reset the WAL at once
 };
@@ -80,15 +83,13 @@ class Handover {
   bool in_gate() const { return in_gate_ || step_ == Step::kEntering; }
 
   struct Counters {
-    std::uint64_t gates = 0, gates_failed = 0, proofs = 0, proofs_refused = 0, yields = 0,
-                  holds_timed_out = 0;
+    std::uint64_t gates = 0, gates_failed = 0, proofs = 0, yields = 0, holds_timed_out = 0;
   };
   const Counters& counters() const { return counters_; }
 
  private:
   enum class Step {
     kIdle,
-    kProof,
     kYield,         // a foreign FULL, RESTART or TRUNCATE waits for our mark
     kApproachLock,  // CKPT, or the application's own checkpoint would take over what our mark sets free
     kApproachLockWait,

@@ -121,6 +121,7 @@ struct World {
     seen.max_frame = wal.max_frame;
     seen.backfilled = std::min(wal.backfilled, wal.max_frame);
     seen.captured = wal.captured;
+    seen.checkpoint_free = wal.checkpointer != 2 || !prove;
     return seen;
   }
 

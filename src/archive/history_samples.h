@@ -164,7 +164,11 @@ inline Page restored(const ObjectStore& store, Txid txid, const RestoreOptions& 
   const Catalogue catalogue = Catalogue::load(store);
   RestorePoint point;
   point.tx = txid;
-  return restored(store, plan_restore(store, catalogue, point), options);
+  const RestorePlan plan = plan_restore(store, catalogue, point);
+  const FileDescriptor file = unnamed_file();
+  std::vector<BadObject> damaged;
+  restore_around_damage(store, catalogue, plan, file.get(), options, damaged);
+  return file_content(file.get());
 }
 
 }  // namespace litewright::history_samples

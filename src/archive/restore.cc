@@ -213,6 +213,28 @@ void reserve(int fd, std::uint64_t size) {
   }
 }
 
+// The object of the plan that a message of damage begins with.
+std::optional<std::string> object_to_blame(std::string_view message, const RestorePlan& plan) {
+  for (const SegmentEntry& entry : plan.segments) {
+    if (message.starts_with(entry.name)) return entry.name;
+  }
+  return std::nullopt;
+}
+
+// A plan for the same commit from what is left of the archive; nullopt where that does not give it.
+std::optional<RestorePlan> another_plan(const ObjectStore& store, const Catalogue& left,
+                                        const CommitRecord& commit) {
+  RestorePoint same;
+  same.tx = commit.txid;
+  try {
+    RestorePlan plan = plan_restore(store, left, same);
+    if (plan.commit == commit) return plan;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+  }
+  return std::nullopt;
+}
+
 void prove(const Checksum128& checksum, const CommitRecord& commit) {
   if (checksum == commit.checksum) return;
   throw Error(ErrorCode::kDamaged,
@@ -275,6 +297,31 @@ RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, i
   if (::fsync(file_descriptor) != 0) throw error_from_errno(errno, fmt::format("fsync {}", kTarget));
   meter.finish();
   return result;
+}
+
+RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& catalogue,
+                                    const RestorePlan& plan, int file_descriptor,
+                                    const RestoreOptions& options, std::vector<BadObject>& damaged) {
+  Catalogue left = catalogue;
+  RestorePlan now = plan;
+  while (true) {
+    try {
+      return restore_pages(store, now, file_descriptor, options);
+    } catch (const Error& error) {
+      // Each turn leaves one object less.
+      const auto bad =
+          error.code() == ErrorCode::kDamaged ? object_to_blame(error.what(), now) : std::nullopt;
+      if (!bad) throw;
+      damaged.push_back({*bad, error.what()});
+      std::erase_if(left.segments, [&](const SegmentEntry& entry) { return entry.name == *bad; });
+      const auto around = another_plan(store, left, plan.commit);
+      if (!around) throw;
+      now = *around;
+    }
+    if (::ftruncate(file_descriptor, 0) != 0) {
+      throw error_from_errno(errno, fmt::format("empty {}", kTarget));
+    }
+  }
 }
 
 void visit_pages(const ObjectStore& store, const RestorePlan& plan,

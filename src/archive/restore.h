@@ -31,6 +31,13 @@ struct RestoreResult {
 RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, int file_descriptor,
                             const RestoreOptions& options);
 
+// Like restore_pages(), but where an object of the plan proves damaged, another chain to the same commit is
+// taken while there is one. `damaged` gets what was met, in words. When none is left, the damage met last is
+// thrown.
+RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& catalogue,
+                                    const RestorePlan& plan, int file_descriptor,
+                                    const RestoreOptions& options, std::vector<BadObject>& damaged);
+
 // Visits every page of the planned state in ascending order without writing a file: verify's and compare's
 // way in. Pages nobody wrote, and the lock page, are visited as zeros. The whole is proven like a restore,
 // but only at the end: Error{kDamaged} then means that what was visited is not the commit. With more than

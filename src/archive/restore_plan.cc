@@ -24,21 +24,26 @@ std::string shown(Txid first, Txid last) {
   return fmt::format("commits {} to {}", first.value, last.value);
 }
 
-// The record of a commit: from the footers where they have it, else from the index of the segment that spans
-// the fewest commits.
+// The record of a commit: from the footers where they have it, else from the index of a segment that spans
+// it, the smallest first. A damaged index is passed over while there is another.
 std::optional<CommitRecord> find_commit(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
-  const SegmentEntry* holder = nullptr;
-  const auto breadth = [](const SegmentEntry& e) { return e.last.txid.value - e.start().value; };
+  std::vector<const SegmentEntry*> holders;
   for (const SegmentEntry& entry : catalogue.segments) {
     if (entry.first.txid == txid) return entry.first;
     if (entry.last.txid == txid) return entry.last;
-    if (entry.spans(txid) && (holder == nullptr || breadth(entry) < breadth(*holder))) holder = &entry;
+    if (entry.spans(txid)) holders.push_back(&entry);
   }
-  if (holder == nullptr) return std::nullopt;
-  const std::vector<CommitRecord> commits = Segment(store, holder->name).commits();
-  const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
-  if (found == commits.end() || found->txid != txid) return std::nullopt;
-  return *found;
+  std::ranges::sort(holders, {}, &SegmentEntry::size);
+  for (const SegmentEntry* holder : holders) {
+    try {
+      const std::vector<CommitRecord> commits = Segment(store, holder->name).commits();
+      const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
+      if (found != commits.end() && found->txid == txid) return *found;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged || holder == holders.back()) throw;
+    }
+  }
+  return std::nullopt;
 }
 
 // The nearest commits that the archive knows below and above `txid`, in words.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/compaction.h"
 #include "archive/history_samples.h"
 #include "base/error.h"
 #include "store/memory_store.h"
@@ -133,6 +134,29 @@ TEST(Restore, NamesObjectPageAndCommitWhereAPageIsNotTheRecordedOne) {
                  "segments/0000000000000000-0000000000000001.lws: page 1 as of commit 1: its checksum is not "
                  "the recorded one");
   }
+}
+
+TEST(Restore, TakesAnotherWayAroundADamagedObjectAndSaysWhichItWas) {
+  MemoryStore store;
+  History history({.seed = 21});
+  history.write(store);
+  RestorePoint point;
+  point.tx = Txid(40);
+  const RestorePlan by_chain = plan_restore(store, Catalogue::load(store), point);
+  const std::string snapshot = collapse(store, by_chain, {}).entry().name;
+  std::string content = read_object(store, snapshot);
+  content[100] = static_cast<char>(content[100] ^ 1);
+  store.replace(snapshot, std::as_bytes(std::span(content)));
+  const Catalogue catalogue = Catalogue::load(store);
+  const RestorePlan plan = plan_restore(store, catalogue, {});
+  ASSERT_EQ(plan.segments.front().name, snapshot);
+  const FileDescriptor file = unnamed_file();
+  std::vector<BadObject> damaged;
+  restore_around_damage(store, catalogue, plan, file.get(), {}, damaged);
+  EXPECT_TRUE(file_content(file.get()) == history.state(Txid(60)));
+  ASSERT_EQ(damaged.size(), 1u);
+  EXPECT_EQ(damaged.front().name, snapshot);
+  EXPECT_THROW(restored(store, plan), Error);
 }
 
 }  // namespace

@@ -217,13 +217,11 @@ class ChainCheck {
   Faults disagreeing_;
 };
 
-// What an object held, as its name tells: nobody can read more of it.
+// What an object held, as its name tells: nobody can read more of it. A snapshot may have begun later.
 std::optional<CommitRange> range_by_name(const std::string& name) {
   const auto range = parse_segment_name(name);
   if (!range) return std::nullopt;
-  // Of a snapshot only the newest commit is sure.
-  const Txid base = range->first.value == 0 ? Txid(range->second.value - 1) : range->first;
-  return CommitRange{base.next(), range->second};
+  return CommitRange{range->first.next(), range->second};
 }
 
 // Puts names to the commits that can't be restored.
@@ -237,7 +235,10 @@ class LossReport {
     for (const BadObject& object : catalogue.bad_objects) {
       if (const auto range = range_by_name(object.name)) unreadable_.push_back(*range);
     }
-    known.insert(known.end(), unreadable_.begin(), unreadable_.end());
+    // Of a snapshot that can't be read only the newest commit is sure.
+    for (const CommitRange& range : unreadable_) {
+      known.push_back(range.first.value == 1 ? CommitRange{range.last, range.last} : range);
+    }
     unreadable_ = joined(std::move(unreadable_));
     const std::vector<MissingRange> missing = catalogue.missing();
     for (const MissingRange& range : missing) known.push_back({range.base.next(), range.last});

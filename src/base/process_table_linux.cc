@@ -13,9 +13,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <span>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -301,6 +303,24 @@ FileHolders LinuxProcessTable::who_has_open(const std::vector<fs::path>& files,
     result.holders.push_back(std::move(holder));
   }
   return result;
+}
+
+// Field 20 of /proc/PID/stat, counted behind the command's closing parenthesis (field 2).
+std::optional<int> thread_count(pid_t pid) {
+  std::string stat;
+  try {
+    stat = read_whole_file(fmt::format("/proc/{}/stat", pid), 1 << 16);
+  } catch (const Error&) {
+    return std::nullopt;  // it has ended
+  }
+  const auto behind_name = stat.rfind(')');
+  if (behind_name == std::string::npos) return std::nullopt;
+  std::istringstream fields(stat.substr(behind_name + 1));
+  std::string field;
+  for (int number = 3; number <= 20; number++) {
+    if (!(fields >> field)) return std::nullopt;
+  }
+  return std::atoi(field.c_str());
 }
 
 }  // namespace litewright

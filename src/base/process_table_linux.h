@@ -15,6 +15,9 @@ class LinuxProcessTable final : public ProcessTable {
                            OwnProcess own_process) const override;
 };
 
+// How many threads a process has; empty where it can't be told.
+std::optional<int> thread_count(pid_t pid);
+
 // A row of /proc/locks, or what follows `lock:` in /proc/PID/fdinfo/FD.
 struct LockRow {
   HeldLock lock;

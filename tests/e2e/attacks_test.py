@@ -240,7 +240,8 @@ def reader_stays(context):
 
 def large_transaction(context):
     path = new_database(context)
-    protected, first = protect(context, path)
+    protected = context.protect(path)  # with the WAL limit that people have: a small one hides what is buffered
+    first = (protected.following["txid"], application.value(path, "SELECT n FROM litewright_test_counter"))
     connection = history.connect(path, cache_size=-4000)
     connection.execute("CREATE TABLE large(id INTEGER PRIMARY KEY, body BLOB)")
     first = (first[0] + 1, first[1])  # that commit did not raise the counter
@@ -526,8 +527,9 @@ def killed_and_started_again(context):
 
 
 def checkpoint_times(context, path, mode, rounds):
-    """The application's own checkpoint of as many frames beside a writer: the writer's longest stall in each round."""
-    stalls, frames = [], []
+    """The application's own checkpoint beside its writer: the writer's longest stall (median of the rounds) in ms, and how
+    often the checkpoint was refused. A checkpoint that meets another one is refused at once (FACTS 11) and tried again."""
+    stalls, refused = [], 0
     for _ in range(rounds):
         check(context.run([context.tool("commit_load"), path, 30, "--commits", 400, "--autocheckpoint", 0]).status == 0,
               "commit_load failed")
@@ -535,14 +537,16 @@ def checkpoint_times(context, path, mode, rounds):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(.15)
         connection = history.connect(path, busy_timeout=10000)
-        busy, log, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        end = time.monotonic() + 10
+        while connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()[0] != 0:
+            refused += 1
+            check(time.monotonic() < end, f"the application's {mode} checkpoint was refused for 10 s, {refused} times")
+            time.sleep(.005)
         connection.close()
         time.sleep(.05)
         writer.terminate()
         stalls.append(figures(writer)["max_us"] / 1000)
-        frames.append(log)
-        check(busy == 0, f"the application's {mode} checkpoint was busy for 10 s")
-    return sorted(stalls)[len(stalls) // 2], frames
+    return sorted(stalls)[rounds // 2], refused
 
 
 def own_checkpoints(context):
@@ -551,14 +555,41 @@ def own_checkpoints(context):
     modes = ("FULL", "RESTART", "TRUNCATE")
     keep = history.connect(path)  # an application's usual idle connection: the last close does not checkpoint
     keep.execute("PRAGMA schema_version").fetchall()
-    alone = {mode: checkpoint_times(context, path, mode, rounds)[0] for mode in modes}
+    alone = {mode: checkpoint_times(context, path, mode, rounds) for mode in modes}
     protected, _ = protect(context, path)
-    beside = {mode: checkpoint_times(context, path, mode, rounds)[0] for mode in modes}
+    beside = {mode: checkpoint_times(context, path, mode, rounds) for mode in modes}
     keep.close()
     leave(protected, path)
-    text = "; ".join(f"{mode} {alone[mode]:.0f} ms alone, {beside[mode]:.0f} ms protected" for mode in modes)
-    slow = [mode for mode in modes if beside[mode] > alone[mode] + 100]
-    check(not slow, f"the writers' longest stall, median of {rounds}: {text}")
+    text = "; ".join(f"{mode} {alone[mode][0]:.0f} ms alone (refused {alone[mode][1]}), {beside[mode][0]:.0f} ms protected "
+                     f"(refused {beside[mode][1]})" for mode in modes)
+    check(all(beside[mode][0] <= alone[mode][0] + 100 for mode in modes), f"the writer's longest stall, median of {rounds}: {text}")
+    return text
+
+
+def own_checkpoints_without_writers(context):
+    """Each kind of checkpoint, by an application that is alone with its database, takes no more than 100 ms more."""
+    path = new_database(context)
+
+    def longest():
+        connection = history.connect(path, busy_timeout=3000)
+        times = {}
+        for _ in range(10):
+            for mode in ("PASSIVE", "FULL", "RESTART", "TRUNCATE"):
+                for _ in range(5):
+                    connection.execute("UPDATE litewright_test_counter SET n=n+1")
+                began = time.monotonic()
+                connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+                times[mode] = max(times.get(mode, 0), (time.monotonic() - began) * 1000)
+        connection.close()
+        return times
+
+    alone = longest()
+    protected, first = protect(context, path)
+    beside = longest()
+    text = "; ".join(f"{mode} {alone[mode]:.0f} and {beside[mode]:.0f} ms" for mode in alone)
+    check(all(beside[mode] <= alone[mode] + 100 for mode in alone), f"the longest of 10, alone and protected: {text}")
+    application.archive_follows_counter(context, path, first)
+    leave(protected, path)
     return text
 
 
@@ -583,4 +614,5 @@ TESTS = [
     Test("the application closes its last connection and opens again", closes_and_opens_again, 10),
     Test("killed and started again it loses nothing", killed_and_started_again, 15, 40),
     Test("the application's own checkpoints cost at most 100 ms more", own_checkpoints, 25, 80),
+    Test("checkpoints of an application that is alone cost at most 100 ms more", own_checkpoints_without_writers, 8),
 ]

@@ -1,0 +1,179 @@
+#include "archive/catalogue.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "archive/cover.h"
+#include "archive/documents.h"
+#include "base/error.h"
+#include "base/time_text.h"
+#include "store/memory_store.h"
+
+namespace litewright {
+namespace {
+
+const SystemClock kClock;
+
+WallTime seen(std::uint64_t txid) { return WallTime(std::chrono::seconds(1'800'000'000 + 10 * txid)); }
+
+void put_segment(ObjectStore& store, std::uint64_t base, std::uint64_t last, std::uint64_t first = 0) {
+  SegmentWriter writer(store, {.header = {.page_size = 512, .base = Txid(base), .last = Txid(last)}});
+  std::vector<CommitRecord> commits;
+  for (std::uint64_t txid = first > 0 ? first : base + 1; txid <= last; ++txid) {
+    CommitRecord commit;
+    commit.txid = Txid(txid);
+    commit.seen_at = seen(txid);
+    commits.push_back(commit);
+  }
+  writer.finish(commits, std::nullopt);
+}
+
+void put_text(ObjectStore& store, const std::string& name, const std::string& text) {
+  store.replace(name, std::as_bytes(std::span(text)));
+}
+
+std::string ranges(const std::vector<const SegmentEntry*>& line) {
+  std::string text;
+  for (const SegmentEntry* entry : line) {
+    text += fmt::format("({}..{}]", entry->header.base.value, entry->last.txid.value);
+  }
+  return text;
+}
+
+std::string ranges(const std::vector<MissingRange>& missing) {
+  std::string text;
+  for (const MissingRange& range : missing) {
+    text += fmt::format("({}..{}]", range.base.value, range.last.value);
+  }
+  return text;
+}
+
+struct Case {
+  const char* name;
+  std::vector<std::array<std::uint64_t, 3>> segments;  // base, last, first commit (0: base + 1)
+  const char* line;
+  const char* missing;
+  std::vector<std::array<std::uint64_t, 2>> restorable;
+};
+
+TEST(Catalogue, ChoosesALineNamesHolesAndKnowsWhatCanBeRestored) {
+  const Case cases[] = {
+      {"nothing", {}, "", "", {}},
+      {"a chain", {{0, 1}, {1, 5}, {5, 9}}, "(0..1](1..5](5..9]", "", {{1, 9}}},
+      {"merged beside its parts", {{0, 1}, {1, 5}, {5, 9}, {1, 9}}, "(0..1](1..9]", "", {{1, 9}}},
+      {"a snapshot beside the chain",
+       {{0, 1}, {1, 5}, {0, 5, 5}, {5, 9}},
+       "(0..1](1..5](5..9]",
+       "",
+       {{1, 9}}},
+      {"a snapshot in the middle of a segment", {{0, 1}, {1, 9}, {0, 5, 5}}, "(0..1](1..9]", "", {{1, 9}}},
+      {"a hole", {{0, 1}, {1, 5}, {9, 12}}, "(0..1](1..5](9..12]", "(5..9]", {{1, 5}}},
+      {"a hole and a snapshot after it",
+       {{0, 1}, {7, 9}, {0, 9, 9}, {9, 12}},
+       "(0..1](7..9](9..12]",
+       "(1..7]",
+       {{1, 1}, {9, 12}}},
+      {"no snapshot", {{3, 5}, {5, 9}}, "(3..5](5..9]", "(0..3]", {}},
+      {"the oldest snapshot gone",
+       {{1, 5}, {5, 9}, {0, 9, 9}, {9, 10}},
+       "(0..9](9..10]",
+       "(0..1]",
+       {{9, 10}}},
+      {"a snapshot of many commits", {{0, 9}, {9, 10}}, "(0..9](9..10]", "", {{1, 10}}},
+      {"two partly overlapping", {{0, 1}, {1, 6}, {4, 9}}, "(0..1](1..6](4..9]", "", {{1, 9}}},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    MemoryStore store;
+    for (const auto& [base, last, first] : c.segments) put_segment(store, base, last, first);
+    const Catalogue catalogue = Catalogue::load(store);
+    EXPECT_EQ(ranges(catalogue.line()), c.line);
+    EXPECT_EQ(ranges(catalogue.missing()), c.missing);
+    std::vector<std::array<std::uint64_t, 2>> restorable;
+    for (const CommitRange& range : restorable_commits(catalogue.segments)) {
+      restorable.push_back({range.first.value, range.last.value});
+    }
+    EXPECT_EQ(restorable, c.restorable);
+  }
+}
+
+TEST(Catalogue, IsEmptyForAnEmptyStore) {
+  const Catalogue catalogue = Catalogue::load(MemoryStore());
+  EXPECT_FALSE(catalogue.identity);
+  EXPECT_FALSE(catalogue.newest());
+  EXPECT_FALSE(catalogue.oldest());
+  EXPECT_TRUE(catalogue.line().empty());
+}
+
+TEST(Catalogue, FindsItsIdentityAndPointsAgain) {
+  MemoryStore store;
+  const ArchiveIdentity made = ensure_archive(store, "/data/a \"b\" ü.db", kClock);
+  EXPECT_EQ(made.id.size(), 32u);
+  EXPECT_EQ(ensure_archive(store, "/elsewhere.db", kClock).id, made.id);
+  put_segment(store, 0, 5);
+  put_point(store, {"b", Txid(4), seen(4)});
+  put_point(store, {"a", Txid(2), seen(2)});
+  const Catalogue catalogue = Catalogue::load(store);
+  ASSERT_TRUE(catalogue.identity);
+  EXPECT_EQ(catalogue.identity->database, "/data/a \"b\" ü.db");
+  EXPECT_EQ(catalogue.identity->created, made.created);
+  ASSERT_EQ(catalogue.points.size(), 2u);
+  EXPECT_EQ(catalogue.points[0].name, "a");
+  EXPECT_EQ(catalogue.find_point("b")->created, seen(4));
+  EXPECT_EQ(catalogue.find_point("c"), nullptr);
+  EXPECT_EQ(catalogue.oldest()->txid, Txid(1));
+  EXPECT_EQ(catalogue.newest()->txid, Txid(5));
+}
+
+TEST(Catalogue, APointIsReplacedOnlyByOneOfTheSameCommit) {
+  MemoryStore store;
+  put_point(store, {"release", Txid(4), seen(4)});
+  put_point(store, {"release", Txid(4), seen(9)});
+  EXPECT_THROW(put_point(store, {"release", Txid(5), seen(5)}), Error);
+  EXPECT_EQ(Catalogue::load(store).find_point("release")->created, seen(9));
+  for (const char* name : {"", ".", "..", "a/b", "ü", "a b"}) {
+    EXPECT_THROW(put_point(store, {name, Txid(4), seen(4)}), Error) << name;
+  }
+}
+
+TEST(Catalogue, ReportsBadObjectsAndReadsTheRest) {
+  MemoryStore store;
+  put_segment(store, 0, 5);
+  put_segment(store, 5, 7);
+  std::string cut = read_object(store, segment_name(Txid(5), Txid(7)));
+  cut.resize(cut.size() - 3);
+  put_text(store, segment_name(Txid(5), Txid(7)), cut);
+  put_text(store, "segments/what", "");
+  put_text(store, "points/p.json", R"({"name":"q","txid":3,"created":"2026-01-01T00:00:00.000000000Z"})");
+  put_text(store, "archive.json", "no json");
+  const Catalogue catalogue = Catalogue::load(store);
+  EXPECT_EQ(catalogue.segments.size(), 1u);
+  std::vector<std::string> names;
+  for (const BadObject& object : catalogue.bad_objects) names.push_back(object.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"archive.json", "points/p.json", segment_name(Txid(5), Txid(7)),
+                                             "segments/what"}));
+}
+
+TEST(Catalogue, RefusesAnArchiveOfAFutureFormatWithAHintToUpgrade) {
+  MemoryStore store;
+  put_text(store, "archive.json", R"({"format": 2, "anything": []})");
+  try {
+    Catalogue::load(store);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kDamaged);
+    EXPECT_NE(error.hint().find("upgrade"), std::string::npos);
+  }
+}
+
+TEST(Catalogue, ReadsManyFootersWithSeveralThreads) {
+  MemoryStore store;
+  put_segment(store, 0, 1);
+  for (std::uint64_t txid = 1; txid < 300; ++txid) put_segment(store, txid, txid + 1);
+  EXPECT_EQ(Catalogue::load(store).line().size(), 300u);
+}
+
+}  // namespace
+}  // namespace litewright
