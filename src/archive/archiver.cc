@@ -64,7 +64,9 @@ void Archiver::protect() {
       if (!followed_once_) throw;
       if (events_.warning) events_.warning(fmt::format("{}; trying again", error.what()));
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, retry, [this] { return stopping_; });
+      following_ = false;  // who suspends us now need not wait
+      changed_.notify_all();
+      changed_.wait_for(lock, retry, [this] { return stopping_ || suspended_by_ >= 0; });
       retry = std::min(retry * 2, kLongestRetry);
     }
     const std::lock_guard lock(mutex_);

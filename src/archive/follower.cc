@@ -108,9 +108,10 @@ struct Follower::Session {
   std::optional<Handover> handover;
   std::optional<DatabaseScan> scan;
   HandoverOutcome outcome;
-  Txid segment_base;  // of the segment being collected
-  bool on_read_zero =
-      false;  // the pin was taken when everything was copied back: the WAL may be restarted once
+  Txid segment_base;               // of the segment being collected
+  std::optional<Txid> first_goal;  // archived: then following is announced
+  // The pin was taken when everything was copied back: the WAL may be restarted once.
+  bool on_read_zero = false;
   bool segment_open = false;  // parts of it were submitted
   bool zero_salts_reported = false, announced = false, after_gap = false;
   std::uint32_t epoch = 1, parent_epoch = 0;
@@ -298,13 +299,19 @@ void Follower::Session::end_scan() {
   scan.reset();
   after_gap = gap && !unchanged;
   announced = false;
+  first_goal.reset();
 }
 
-// Flushes what is there; true when the store has all that was captured.
+// True when the store has what was committed when this was first asked since the scan: under load there is
+// always a commit more.
 bool Follower::Session::everything_archived() {
-  if (scan || part->batch.partial_commit || capture.position() < guard.index().header.max_frame) return false;
-  if (!part->batch.empty() && uploader.has_room()) flush_part(true);
-  return part->batch.empty() && uploader.archived() >= capture.last_txid();
+  if (!first_goal) {
+    if (scan || !capture_now(guard.index(), false) || scan || part->batch.partial_commit) return false;
+    first_goal = capture.last_txid();
+  }
+  if (uploader.archived() >= *first_goal) return true;
+  if (!scan && !part->batch.empty() && !part->batch.partial_commit && uploader.idle()) flush_part(true);
+  return false;
 }
 
 void Follower::Session::announce() {

@@ -27,6 +27,16 @@ Stay follow_for_a_moment(ObjectStore& store, const Application& application) {
   return {txid, follower->status()};
 }
 
+// The same, with a commit at the end that was followed: its frames stay in the WAL for the next stay.
+Stay follow_a_commit(ObjectStore& store, Application& application) {
+  RunningFollower follower(store, follow_options(application));
+  follower.sync();
+  application.insert();
+  const Txid txid = follower.sync();
+  follower.stop();
+  return {txid, follower->status()};
+}
+
 Continuity::Kind continuity(const MemoryStore& store, const Application& application) {
   const Catalogue catalogue = Catalogue::load(store);
   Ledger ledger(LedgerOptions{.folder = application.folder.path("")});
@@ -88,13 +98,22 @@ TEST(Resume, AnUnchangedDatabaseAddsNoCommit) {
   EXPECT_EQ(Catalogue::load(store).segments.size(), segments);
 }
 
+TEST(Resume, TheSegmentOfAScanCarriesWhereItEndedWithItsHash) {
+  Application application;
+  application.insert();
+  MemoryStore store;
+  follow_for_a_moment(store, application);
+  const auto position = Catalogue::load(store).line().back()->position;
+  ASSERT_TRUE(position);
+  EXPECT_GT(position->frame, FrameNumber(0));
+  EXPECT_NE(position->commit_hash, 0u);
+}
+
 TEST(Resume, ContinuesCommitByCommitWhereTheWalHoldsWhatHappenedMeanwhile) {
   Application application;
   application.run("PRAGMA wal_autocheckpoint=0;");
   MemoryStore store;
-  follow_for_a_moment(store, application);
-  application.insert();
-  const Stay first = follow_for_a_moment(store, application);
+  const Stay first = follow_a_commit(store, application);
   std::vector<std::string> digests;
   for (int i = 0; i < 4; i++) {
     application.insert();
@@ -114,9 +133,7 @@ TEST(Resume, ContinuesAlsoWhereThoseCommitsWereCopiedBackAlready) {
   application.run("PRAGMA wal_autocheckpoint=0;");
   MemoryStore store;
   for (int i = 0; i < 50; i++) application.insert(3000);
-  follow_for_a_moment(store, application);
-  application.insert();
-  const Stay first = follow_for_a_moment(store, application);
+  const Stay first = follow_a_commit(store, application);
   application.commit("UPDATE orders SET body=randomblob(3000);");
   application.run("PRAGMA wal_checkpoint(PASSIVE);");
   EXPECT_EQ(continuity(store, application), Continuity::Kind::kContinues);

@@ -37,7 +37,7 @@ class ArchivePlaceTest : public testing::Test {
   }
 
   TestFolder folder_;
-  Command command_;
+  Command command_ = with_database({.name = "look"});
   Output output_{stdout, stderr, {}};
   SystemClock clock_;
   Environment environment_ = [](const std::string&) { return std::nullopt; };

@@ -72,6 +72,13 @@ DatabaseStats read_database_stats(const std::string& path, std::chrono::millisec
   connection.execute("PRAGMA mmap_size=0");
   DatabaseStats stats;
   stats.path = path;
+  try {
+    connection.query_integer("SELECT count(*) FROM sqlite_schema");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    stats.schema_readable = false;
+    connection.execute("PRAGMA writable_schema=ON");  // what can't be parsed is passed over (FACTS 32)
+  }
   stats.journal_mode = connection.query_text("PRAGMA journal_mode");
   stats.page_size = static_cast<std::uint32_t>(connection.query_integer("PRAGMA page_size").value_or(0));
   stats.pages = static_cast<std::uint64_t>(connection.query_integer("PRAGMA page_count").value_or(0));
@@ -79,19 +86,14 @@ DatabaseStats read_database_stats(const std::string& path, std::chrono::millisec
       static_cast<std::uint64_t>(connection.query_integer("PRAGMA freelist_count").value_or(0));
   stats.auto_vacuum = static_cast<int>(connection.query_integer("PRAGMA auto_vacuum").value_or(0));
   read_file_header(connection, stats);
-  try {
-    stats.encoding = connection.query_text("PRAGMA encoding");
-    const auto count = [&connection](const char* type) {
-      return static_cast<std::uint64_t>(
-          connection.query_integer(fmt::format("SELECT count(*) FROM sqlite_schema WHERE type='{}'", type))
-              .value_or(0));
-    };
-    stats.tables = count("table");
-    stats.indexes = count("index");
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kDamaged) throw;
-    stats.schema_readable = false;
-  }
+  stats.encoding = connection.query_text("PRAGMA encoding");
+  const auto count = [&connection](const char* type) {
+    return static_cast<std::uint64_t>(
+        connection.query_integer(fmt::format("SELECT count(*) FROM sqlite_schema WHERE type='{}'", type))
+            .value_or(0));
+  };
+  stats.tables = count("table");
+  stats.indexes = count("index");
   if (stats.journal_mode == "wal") stats.wal = read_wal(connection, watch);
   return stats;
 }

@@ -90,6 +90,8 @@ TEST(DatabaseStats, ASchemaThatThisSqliteCannotParseIsSaid) {
   const DatabaseStats stats = read_database_stats(path, milliseconds(0));
   EXPECT_FALSE(stats.schema_readable);
   EXPECT_EQ(stats.pages, 2u);
+  EXPECT_EQ(stats.journal_mode, "wal");
+  EXPECT_EQ(stats.tables, 1u);
 }
 
 TEST(DatabaseStats, AFileThatIsNotThereIsSaid) {

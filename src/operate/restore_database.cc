@@ -130,8 +130,8 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
   check_result(file.temporary(), request, report);
   refuse_while_open(processes, target);
   report.kept = keep_aside(target, clock.wall());
-  remove_companions(target);
   try {
+    remove_companions(target);
     file.commit(OnExisting::kReplace);
   } catch (const Error&) {
     put_companions_back(target, report.kept);

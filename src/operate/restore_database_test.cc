@@ -30,6 +30,7 @@ struct ArchivedDatabase {
     backup();
     shell.run("DELETE FROM t;");
     backup();
+    shell.close();
   }
   void backup() {
     FollowOptions follow;

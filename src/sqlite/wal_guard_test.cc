@@ -38,6 +38,19 @@ TEST(WalGuard, RefusesADatabaseThatHasNoWalAndSaysHowToGetOne) {
   }
 }
 
+TEST(WalGuard, ASchemaThatThisSqliteCannotParseIsNoObstacle) {
+  GuardedDatabase database;
+  database.application.run(
+      "PRAGMA writable_schema=ON; INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES('view', "
+      "'v', 'v', 0, 'CREATE VIEW v AS SELECT a ?->? b FROM t');");
+  Connection unaware(database.path, {});
+  EXPECT_THROW(unaware.query_integer("SELECT count(*) FROM t"), Error);
+  WalGuard guard(database.path);
+  guard.pin();
+  EXPECT_EQ(guard.page_size(), 4096u);
+  EXPECT_TRUE(guard.enter_gate([] {}));
+}
+
 TEST(WalGuard, APinKeepsTheWalFromBeingRestarted) {
   GuardedDatabase database;
   WalGuard guard(database.path);
