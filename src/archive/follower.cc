@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <future>
 
+#include "archive/checkpoint_witness.h"
 #include "archive/resume.h"
 #include "base/file_watch_linux.h"
-#include "base/process_table_linux.h"
 
 namespace litewright {
 
@@ -25,14 +25,6 @@ constexpr milliseconds kLookAtFile{500};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
 constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
-
-// FULL, RESTART and TRUNCATE read the index after they have the write lock, so no restart came in between.
-// That it is one of them, and not a sleeping PASSIVE beside a writer of the same process, is sure where the
-// process has one thread.
-bool surely_fresh(const WalLockHolders& holders) {
-  return holders.checkpointer > 0 && holders.checkpointer == holders.writer &&
-         thread_count(holders.writer) == 1;
-}
 
 }  // namespace
 
@@ -77,7 +69,7 @@ struct Follower::Session {
   HandoverOutcome enter_gate();
   void release_gate();
   void let_go_of_checkpoint_lock();
-  WalView view(const WalIndex& index) const;
+  WalView view(const WalIndex& index);
   void sleep(milliseconds duration);
 
   // Segments.
@@ -108,6 +100,7 @@ struct Follower::Session {
   SegmentUploader uploader;
   std::unique_ptr<SegmentPart> part;
   std::optional<Handover> handover;
+  CheckpointWitness witness;
   std::optional<DatabaseScan> scan;
   HandoverOutcome outcome;
   Txid segment_base;               // of the segment being collected
@@ -322,8 +315,9 @@ void Follower::Session::announce() {
   if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
 }
 
-WalView Follower::Session::view(const WalIndex& index) const {
+WalView Follower::Session::view(const WalIndex& index) {
   const WalLockHolders holders = guard.lock_holders();
+  const bool asks_for_proof = !handover || handover->proof_owed();
   WalView seen;
   seen.now = follower.clock_.steady();
   seen.generation = capture.generation();
@@ -331,7 +325,8 @@ WalView Follower::Session::view(const WalIndex& index) const {
   seen.max_frame = index.header.max_frame.value;
   seen.backfilled = index.backfilled.value;
   seen.captured = capture.position().value;
-  seen.checkpoint_free = holders.checkpointer == 0 || surely_fresh(holders);
+  seen.checkpoint_free = holders.checkpointer == 0 ||
+                         (asks_for_proof && witness.surely_fresh(holders, index.header.change, seen.now));
   seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
   seen.zero_salt_frames = capture.saw_zero_salts();
   return seen;

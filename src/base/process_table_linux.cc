@@ -17,7 +17,6 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -305,22 +304,29 @@ FileHolders LinuxProcessTable::who_has_open(const std::vector<fs::path>& files,
   return result;
 }
 
-// Field 20 of /proc/PID/stat, counted behind the command's closing parenthesis (field 2).
-std::optional<int> thread_count(pid_t pid) {
-  std::string stat;
-  try {
-    stat = read_whole_file(fmt::format("/proc/{}/stat", pid), 1 << 16);
-  } catch (const Error&) {
-    return std::nullopt;  // it has ended
+std::optional<ThreadsLook> look_at_threads(pid_t pid) {
+  ThreadsLook look;
+  look.all_sleep = true;
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), failure)) {
+    if (++look.count > kMaxThreads) {
+      look.all_sleep = false;
+      break;
+    }
+    std::string status;
+    try {
+      status = read_whole_file(entry.path() / "status", 1 << 16);
+    } catch (const Error&) {
+      return std::nullopt;  // a thread came or went: look again
+    }
+    const auto state = status.find("\nState:\t");
+    const auto wakes = status.find("\nvoluntary_ctxt_switches:\t");
+    if (state == std::string::npos || wakes == std::string::npos) return std::nullopt;
+    if (status[state + 8] != 'S') look.all_sleep = false;
+    look.wakes += std::strtoull(status.c_str() + wakes + 26, nullptr, 10);
   }
-  const auto behind_name = stat.rfind(')');
-  if (behind_name == std::string::npos) return std::nullopt;
-  std::istringstream fields(stat.substr(behind_name + 1));
-  std::string field;
-  for (int number = 3; number <= 20; number++) {
-    if (!(fields >> field)) return std::nullopt;
-  }
-  return std::atoi(field.c_str());
+  if (failure || look.count == 0) return std::nullopt;
+  return look;
 }
 
 }  // namespace litewright

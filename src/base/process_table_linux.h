@@ -15,8 +15,18 @@ class LinuxProcessTable final : public ProcessTable {
                            OwnProcess own_process) const override;
 };
 
-// How many threads a process has; empty where it can't be told.
-std::optional<int> thread_count(pid_t pid);
+// A process's threads at one moment.
+struct ThreadsLook {
+  int count = 0;
+  bool all_sleep =
+      false;  // each is in an interruptible sleep: none runs, waits for the disk, is stopped or traced
+  std::uint64_t wakes = 0;  // voluntary context switches of all of them together
+};
+
+// Empty where it can't be told. Reads at most kMaxThreads threads; a process with more counts as not all
+// asleep.
+inline constexpr int kMaxThreads = 512;
+std::optional<ThreadsLook> look_at_threads(pid_t pid);
 
 // A row of /proc/locks, or what follows `lock:` in /proc/PID/fdinfo/FD.
 struct LockRow {
