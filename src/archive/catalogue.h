@@ -74,6 +74,9 @@ class Catalogue {
   const NamedPoint* find_point(std::string_view name) const;
 };
 
+// Throws Error{kDamaged} with a hint to upgrade where archive.json is of a future format; no archive is fine.
+void require_known_format(const ObjectStore& store);
+
 // Makes archive.json where there is none; returns the identity.
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock);
 // Names a point (letters, digits, '.', '_', '-'; at most 64; Error{kUsage} otherwise). One of that name is

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "archive/catalogue.h"
 #include "base/checksum.h"
 #include "base/error.h"
 
@@ -124,6 +125,7 @@ Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& 
                      int reported_pid)
     : hold_(store.try_hold()) {
   if (!hold_) throw held_by(store);
+  require_known_format(store);
   const auto before = read_owner(store);
   const std::string place = store.describe();
   record_.fence = before ? before->fence + 1 : 1;

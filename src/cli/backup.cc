@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "operate/followable.h"
 
 namespace litewright {
 namespace {
@@ -79,6 +80,7 @@ int run_backup(const Invocation& invocation) {
   if (owner) {
     outcome = ask_owner(*owner, name);
   } else {
+    require_followable(place.database);
     const auto newest = Catalogue::load(*place.store).newest();
     outcome = make_backup(invocation, place, name);
     read_back(place, newest ? newest->txid : Txid(0));

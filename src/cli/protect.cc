@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/stop_signal.h"
 #include "cli/supervise_linux.h"
+#include "operate/followable.h"
 
 namespace litewright {
 namespace {
@@ -99,6 +100,7 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
 
 int run_protect(const Invocation& invocation) {
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
+  require_followable(place.database);
   SuperviseOptions options;
   Output& output = invocation.session.output;
   options.notice = [&output](const char* text) { output.note(text); };

@@ -238,7 +238,7 @@ void require_database_file(const DatabaseLocation& location) {
                 fmt::format("{} exists; absolute, it is written with four slashes: sqlite:///{}",
                             absolute.string(), absolute.string()));
   }
-  std::string hint;
+  std::string hint = "is the volume mounted? ls the folder it should be in";
   if (location.path.is_relative()) {
     std::error_code ignored;
     hint = fmt::format("it was looked for in {}", fs::current_path(ignored).string());
