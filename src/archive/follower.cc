@@ -21,6 +21,7 @@ constexpr milliseconds kCaptureDuringCheckpoint{3};
 constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
+constexpr milliseconds kLookAtFile{500};
 constexpr milliseconds kStopDrain{30'000};
 constexpr int kLeaveGateTries = 40;
 constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
@@ -90,6 +91,7 @@ struct Follower::Session {
   void announce();
   bool leave();
   void publish(const WalIndex& index);
+  void require_same_file() const;
   void warn(const std::string& text) const {
     if (follower.events_.warning) follower.events_.warning(text);
   }
@@ -110,11 +112,14 @@ struct Follower::Session {
   HandoverOutcome outcome;
   Txid segment_base;               // of the segment being collected
   std::optional<Txid> first_goal;  // archived: then following is announced
-  bool segment_open = false;       // parts of it were submitted
+  // The pin was taken when everything was copied back: the WAL may be restarted once.
+  bool on_read_zero = false;
+  bool segment_open = false;  // parts of it were submitted
   bool zero_salts_reported = false, announced = false, after_gap = false;
   std::uint32_t epoch = 1, parent_epoch = 0;
   SteadyTime last_flush{};
   SteadyTime gate_entered{};
+  SteadyTime file_looked_at{};
   std::uint64_t scan_pages = 0;
   WallTime known_until{};  // when the database was last known, before the scan
   FollowStatus counts;
@@ -224,6 +229,7 @@ void Follower::Session::attach() {
   }
   guard.pin();
   const WalIndex index = guard.index();
+  on_read_zero = index.backfilled >= index.header.max_frame;
   const Txid last = newest ? newest->txid : Txid(0);
   const WallTime last_seen = newest ? newest->seen_at : WallTime{};
   segment_base = last;
@@ -452,6 +458,7 @@ HandoverOutcome Follower::Session::hand_over() {
     return {.ok = false};
   }
   guard.drop_old();
+  on_read_zero = index.backfilled >= index.header.max_frame;
   return {.ok = true, .mark = index.header.max_frame.value};
 }
 
@@ -480,14 +487,15 @@ HandoverOutcome Follower::Session::enter_gate() {
   return {.ok = entered};
 }
 
-// A quiet database is not polled: its next write wakes us. A busy one is looked at in steps.
+// A quiet database is not polled: its next write wakes us; on READ(0) that write is a restart of the WAL, to
+// be seen before anybody checkpoints. A busy one is looked at in steps.
 void Follower::Session::sleep(milliseconds duration) {
   {
     const std::lock_guard lock(follower.mutex_);
     if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
   }
   pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
-  const bool quiet = duration > kBusyStep;
+  const bool quiet = duration > kBusyStep || on_read_zero;
   ::poll(waiting, quiet ? 2 : 1, static_cast<int>(duration.count()));
   // Before the next look at the WAL, never after it: no write is missed.
   if (quiet) wal_watch.drain();
@@ -531,6 +539,7 @@ void Follower::Session::answer_requests() {
   if (follower.sync_asked_ == follower.sync_answered_ || scan) return;
   const std::uint64_t ticket = follower.sync_asked_;
   lock.unlock();
+  require_same_file();
   const bool complete = capture_now(guard.index(), false);
   if (complete && !part->batch.empty() && uploader.has_room()) flush_part(true);
   if (!complete || !part->batch.empty()) return;
@@ -540,8 +549,22 @@ void Follower::Session::answer_requests() {
   follower.answered_.notify_all();
 }
 
+// Another file may have taken the name (a restore by hand, a deployment): commits that go there are not seen
+// here, and nothing may be called archived. The next session opens what is there then.
+void Follower::Session::require_same_file() const {
+  if (!guard.has_moved()) return;
+  throw Error(
+      ErrorCode::kNoDatabase,
+      fmt::format("{} was moved, replaced or deleted while it was followed", follower.options_.database),
+      "a restart of the application may be due: it has the old file open as well");
+}
+
 void Follower::Session::publish(const WalIndex& index) {
   uploader.check();
+  if (const SteadyTime now = follower.clock_.steady(); now - file_looked_at >= kLookAtFile) {
+    file_looked_at = now;
+    require_same_file();
+  }
   counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
   counts.captured = capture.last_txid();
   counts.capture = capture.counters();

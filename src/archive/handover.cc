@@ -48,6 +48,9 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
     case Step::kIdle:
       return holding_ ? held(seen) : idle(seen);
     case Step::kYield:
+      alert_until_ = seen.now + options_.alert;
+      note_pin(seen, last);
+      return pause(seen);
     case Step::kRefreshPin:
       note_pin(seen, last);
       return pause(seen);
@@ -218,6 +221,8 @@ HandoverAction Handover::pause(const WalView& seen) {
   const auto quiet = std::chrono::duration_cast<milliseconds>(seen.now - changed_at_);
   wait_ = std::clamp(quiet / 20, options_.step, options_.longest_step);
   if (holding_ || proof_owed_ || seen.checkpoint_waits) wait_ = std::min(wait_, milliseconds(1));
+  // Their RESTART or TRUNCATE ends within moments, and the proof is to see the CKPT lock free once after it.
+  if (seen.now < alert_until_) wait_ = milliseconds(0);
   return go(Step::kIdle, HandoverAction::kWait);
 }
 

@@ -31,6 +31,8 @@ struct HandoverOptions {
   std::chrono::milliseconds checkpoint_hold{100};
   std::chrono::milliseconds step{5};
   std::chrono::milliseconds longest_step{50};
+  std::chrono::milliseconds alert{
+      20};  // after a foreign checkpoint: look without pause, or the next one finds us owing
   std::chrono::milliseconds idle_backfill{1000};  // quiet for so long: the main file alone is made whole (32)
   std::chrono::milliseconds first_retry{5};
   std::chrono::milliseconds longest_retry{250};
@@ -133,7 +135,7 @@ class Handover {
   std::uint32_t mark_, last_change_;
   bool waited_before_ = false;
   int rounds_ = 0, lock_tries_ = 0;
-  SteadyTime hold_since_{}, retry_at_{}, changed_at_;
+  SteadyTime hold_since_{}, retry_at_{}, changed_at_, alert_until_{};
   // Where nothing is left to do until somebody writes: after a gate that nobody restarted yet, after an idle
   // backfill.
   std::uint64_t resting_generation_ = ~0ull;

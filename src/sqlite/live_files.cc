@@ -34,7 +34,7 @@ std::uint64_t file_bytes(sqlite3_file* file, const char* which) {
 
 }  // namespace
 
-LiveFiles::LiveFiles(Connection& connection) {
+LiveFiles::LiveFiles(Connection& connection) : connection_(connection.handle()) {
   sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &main_);
   sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal_);
   if (main_ == nullptr || main_->pMethods == nullptr) {
@@ -61,6 +61,12 @@ void LiveFiles::read_wal(std::uint64_t offset, MutableBytes out) const {
 
 std::uint64_t LiveFiles::main_bytes() const { return file_bytes(main_, "database file"); }
 std::uint64_t LiveFiles::wal_bytes() const { return file_bytes(wal_, "WAL"); }
+
+bool LiveFiles::has_moved() const {
+  int moved = 0;
+  const int rc = sqlite3_file_control(connection_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return rc == SQLITE_OK && moved != 0;
+}
 
 bool LiveFiles::try_lock_checkpoint() {
   return main_->pMethods->xShmLock(main_, kCheckpointSlot, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) ==

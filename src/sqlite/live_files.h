@@ -26,6 +26,9 @@ class LiveFiles {
   std::uint64_t main_bytes() const;
   std::uint64_t wal_bytes() const;
 
+  // True where the file's name now means another file, or none: it was moved, replaced or deleted.
+  bool has_moved() const;
+
   // The first 136 bytes of the WAL index in shared memory: they change under us (FACTS 8).
   const volatile void* index_head() const { return index_; }
 
@@ -34,6 +37,7 @@ class LiveFiles {
   void unlock_checkpoint();
 
  private:
+  sqlite3* connection_ = nullptr;
   sqlite3_file* main_ = nullptr;
   sqlite3_file* wal_ = nullptr;
   volatile void* index_ = nullptr;

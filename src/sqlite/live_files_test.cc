@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "base/bytes.h"
@@ -58,6 +60,20 @@ TEST(LiveFiles, BytesPastTheEndAreZeros) {
   out.assign(100, std::byte{0xff});
   files.read_wal(files.wal_bytes() + (std::uint64_t{1} << 32), out);
   EXPECT_EQ(out, std::vector<std::byte>(100));
+}
+
+TEST(LiveFiles, AnotherFileUnderTheNameIsNoticed) {
+  const TestFolder folder;
+  const std::string path = folder.path("a.db");
+  Connection connection(path, {.mode = OpenMode::kCreate});
+  connection.execute("PRAGMA journal_mode=WAL");
+  connection.execute("CREATE TABLE t(x)");
+  const LiveFiles files(connection);
+  EXPECT_FALSE(files.has_moved());
+  std::filesystem::rename(path, folder.path("aside.db"));
+  EXPECT_TRUE(files.has_moved());
+  std::ofstream(path) << "another";
+  EXPECT_TRUE(files.has_moved());
 }
 
 TEST(LiveFiles, TheCheckpointLockKeepsOthersCheckpointsOut) {

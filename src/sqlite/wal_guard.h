@@ -79,6 +79,8 @@ class WalGuard {
   void read_wal(std::uint64_t offset, MutableBytes out) const { held_files_->read_wal(offset, out); }
   std::uint64_t main_bytes() const { return held_files_->main_bytes(); }
   std::uint64_t wal_bytes() const { return held_files_->wal_bytes(); }
+  // What is followed is no longer what the application opens.
+  bool has_moved() const { return held_files_->has_moved(); }
 
  private:
   void begin_read(Connection& connection);

@@ -314,6 +314,26 @@ def dry_run(context):
     check(sorted(str(p) for p in pathlib.Path(context.folder).rglob("*") if "state" not in p.parts) == folders, "something was made")
 
 
+def replaced_while_followed(context):
+    """Another file takes the name (a restore by hand): nothing of it may be called archived before it is."""
+    path = small_database(context)
+    protected = context.protect(path)
+    other = small_database(context, "other.db", 9)
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.rename(path + suffix, context.path("aside.db" + suffix))
+    os.rename(other, path)
+    grow(path, 3)
+    deadline = time.monotonic() + 20
+    while context.command("sync", path, "--timeout", "5s", status=None).status != 0:
+        check(protected.running and time.monotonic() < deadline, f"not followed again: {protected.errors}")
+        time.sleep(.1)
+    application.newest_equals(context, path)
+    check(any("replaced" in event.get("message", "") for event in protected.events), f"no warning: {protected.events}")
+    context.verify_is_clean(path)
+    protected.stop()
+
+
 TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3) for name, *row in NOT_A_DATABASE] + [
     Test("a read-only mount is refused", read_only_mount, 3),
     Test("a point outside the archive names what is near", time_before_the_first, 3),
@@ -322,6 +342,7 @@ TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3)
     Test("a second protect says who holds the archive", second_protect, 4),
     Test("protect stopped at any moment leaves nothing half there", stopped_at_any_moment, 20, 90),
     Test("restore stopped at any moment leaves the target absent or whole", restore_stopped_at_any_moment, 15, 40),
+    Test("a database replaced while it is followed is never called archived unseen", replaced_while_followed, 6),
     Test("restore in place names who has the database open", in_place_while_open, 3),
     Test("restore in place keeps the old files and adopts no -wal", in_place, 3),
     Test("restore onto an existing file does not lose it", onto_an_existing_file, 3),

@@ -22,9 +22,7 @@ def feed(path, seed, transactions):
             connection.execute("VACUUM")
             continue
         if kind < .03:
-            connection.execute("PRAGMA busy_timeout=500").fetchall()  # what it may cost is another test's question
             connection.execute(f"PRAGMA wal_checkpoint({rnd.choice(('PASSIVE', 'FULL', 'RESTART', 'TRUNCATE'))})").fetchall()
-            connection.execute("PRAGMA busy_timeout=60000").fetchall()
             continue
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(rnd.randint(1, 6)):
