@@ -98,9 +98,11 @@ TEST(Resume, AnUnchangedDatabaseAddsNoCommit) {
   EXPECT_EQ(Catalogue::load(store).segments.size(), segments);
 }
 
+// Also where all frames were copied back before, so that capture met none.
 TEST(Resume, TheSegmentOfAScanCarriesWhereItEndedWithItsHash) {
   Application application;
   application.insert();
+  application.run("PRAGMA wal_checkpoint(PASSIVE);");
   MemoryStore store;
   follow_for_a_moment(store, application);
   const auto position = Catalogue::load(store).line().back()->position;
@@ -133,6 +135,8 @@ TEST(Resume, ContinuesAlsoWhereThoseCommitsWereCopiedBackAlready) {
   application.run("PRAGMA wal_autocheckpoint=0;");
   MemoryStore store;
   for (int i = 0; i < 50; i++) application.insert(3000);
+  // The WAL begins anew: most of the pages that are changed below have no frame before the archived one.
+  application.run("PRAGMA wal_checkpoint(TRUNCATE);");
   const Stay first = follow_a_commit(store, application);
   application.commit("UPDATE orders SET body=randomblob(3000);");
   application.run("PRAGMA wal_checkpoint(PASSIVE);");
