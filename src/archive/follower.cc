@@ -400,6 +400,8 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
     case HandoverAction::kUnlockCheckpoint:
       guard.unlock_checkpoint();
       return {};
+    case HandoverAction::kTruncate:
+      return {.ok = guard.try_truncate()};
     case HandoverAction::kWait:
       break;
   }

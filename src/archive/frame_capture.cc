@@ -47,7 +47,9 @@ void FrameCapture::start(const WalIndex& index, FrameNumber position, Txid last,
   for (FrameNumber frame(1); frame <= position; ++frame) {
     guard_.read_wal(frame_offset(frame, options_.page_size), header);
     const auto parsed = parse_wal_frame_header(header);
-    if (parsed) frames_.put(parsed->page, frame);
+    if (!parsed) continue;
+    frames_.put(parsed->page, frame);
+    if (parsed->salt[0] != salt_[0] || parsed->salt[1] != salt_[1]) zero_salt_generation_ = generation_;
   }
 }
 
