@@ -47,6 +47,7 @@ void FrameCapture::start(const WalIndex& index, FrameNumber position, Txid last,
   for (FrameNumber frame(1); frame <= position; ++frame) {
     guard_.read_wal(frame_offset(frame, options_.page_size), header);
     const auto parsed = parse_wal_frame_header(header);
+    std::ranges::copy(header, newest_header_.begin());
     if (!parsed) continue;
     frames_.put(parsed->page, frame);
     if (parsed->salt[0] != salt_[0] || parsed->salt[1] != salt_[1]) zero_salt_generation_ = generation_;
@@ -71,10 +72,13 @@ FrameCapture::Progress FrameCapture::capture(const WalIndex& index, CaptureBatch
                                              const Request& request) {
   note_generation(index);
   if (index.header.max_frame < position_) return Progress::kLost;
+  if (index.header.max_frame > position_ && overwritten()) return Progress::kLost;
   now_ = std::max(clock_.wall(), last_seen_at_);
   const std::size_t frame_bytes = kWalFrameHeaderBytes + options_.page_size;
   const auto chunk_frames = static_cast<std::uint32_t>(std::max<std::size_t>(kChunkBytes / frame_bytes, 1));
+  const std::size_t limit = options_.batch_bytes * (request.force ? kForcedBatches : 1);
   while (position_ < index.header.max_frame) {
+    if (batch.versions.bytes() >= limit) return Progress::kBatchFull;
     const std::uint32_t count = std::min(index.header.max_frame.value - position_.value, chunk_frames);
     chunk_.resize(count * frame_bytes);
     guard_.read_wal(frame_offset(position_.next(), options_.page_size), chunk_);
@@ -84,10 +88,17 @@ FrameCapture::Progress FrameCapture::capture(const WalIndex& index, CaptureBatch
       ++position_;
       if (request.stop_after_commit && batch.commits.size() > commits) return Progress::kBatchFull;
     }
-    const std::size_t limit = options_.batch_bytes * (request.force ? kForcedBatches : 1);
-    if (batch.versions.bytes() >= limit) return Progress::kBatchFull;
   }
   return Progress::kComplete;
+}
+
+// Recovery may have dropped captured frames (FACTS 28), and commits since then have written others in their
+// place: the WAL is as long as before, but another.
+bool FrameCapture::overwritten() const {
+  if (position_.value == 0) return false;
+  std::array<std::byte, kWalFrameHeaderBytes> header;
+  guard_.read_wal(frame_offset(position_, options_.page_size), header);
+  return header != newest_header_;
 }
 
 // Every frame at or below max_frame is committed, whatever its salts and checksum say (FACTS 9, 28).
@@ -107,6 +118,7 @@ void FrameCapture::take_frame(Bytes frame, FrameNumber number, CaptureBatch& bat
   }
   if (parsed->page != lock_page(options_.page_size)) add_version(parsed->page, content, batch);
   commit_hash_ = extend_commit_hash(commit_hash_, header, ledger_.get(parsed->page));
+  std::ranges::copy(header, newest_header_.begin());
   frames_.put(parsed->page, number);
   cache_.put(parsed->page, content);
   const CommitFrame here{parsed->page, parsed->size_after_commit, ledger_.get(parsed->page)};

@@ -10,6 +10,7 @@
 // capture() the ledger is the database as of max_frame; (3) txids grow by one a commit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "archive/page_cache.h"
 #include "archive/segment.h"
 #include "base/clock.h"
+#include "format/wal.h"
 #include "format/wal_index.h"
 #include "sqlite/wal_guard.h"
 
@@ -63,7 +65,7 @@ class FrameCapture {
   enum class Progress {
     kComplete,   // everything up to index.max_frame
     kBatchFull,  // take the batch, call again
-    kLost,       // the WAL is shorter than what was captured: recovery dropped frames (FACTS 28)
+    kLost,       // the WAL is shorter than what was captured, or another: recovery dropped frames (FACTS 28)
   };
   // `stop_after_commit`: return kBatchFull after the first commit that ends. `force`: three times
   // the usual bound on the batch.
@@ -113,6 +115,7 @@ class FrameCapture {
   void add_version(PageNumber page, Bytes content, CaptureBatch& batch);
   Bytes find_base(PageNumber page, const Checksum128& recorded);
   void note_generation(const WalIndex& index);
+  bool overwritten() const;
 
   WalGuard& guard_;
   Ledger& ledger_;
@@ -127,6 +130,7 @@ class FrameCapture {
   std::uint64_t generation_ = 0, zero_salt_generation_ = ~0ull;
   std::uint32_t salt_[2] = {0, 0};
   FrameNumber position_;
+  std::array<std::byte, kWalFrameHeaderBytes> newest_header_{};  // of the frame at position_
   Txid last_txid_;
   WallTime last_seen_at_{}, now_{};
   WalPosition commit_position_;
