@@ -43,6 +43,13 @@ struct Follower::Session {
                      }}),
         part(uploader.take_empty()) {}
 
+  // On a failure the application comes first: out of the gate and off the database before the uploader, which
+  // may be in the middle of a slow write, is waited for.
+  ~Session() {
+    guard.close();
+    if (follower.events_.gate) follower.events_.gate(false);
+  }
+
   void run();
 
   // Beginning.

@@ -164,15 +164,21 @@ bool WalGuard::try_truncate() {
 // A busy writer leaves the write lock for microseconds only; SQLite's sleeping busy handler never meets the
 // gap (FACTS 17).
 bool WalGuard::enter_gate(const std::function<void()>& meanwhile) {
-  gate_->set_busy_handler([&meanwhile](int tries) {
-    if (tries % kTriesBetweenCaptures == kTriesBetweenCaptures - 1) {
+  std::exception_ptr failure;  // must not fly through SQLite's frames
+  gate_->set_busy_handler([&](int tries) {
+    if (tries % kTriesBetweenCaptures != kTriesBetweenCaptures - 1) return tries < kGateTries;
+    try {
       meanwhile();
-      sched_yield();
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
     }
+    sched_yield();
     return tries < kGateTries;
   });
   const int rc = gate_->try_execute("BEGIN IMMEDIATE");
   gate_->set_busy_handler([](int) { return false; });
+  if (failure) std::rethrow_exception(failure);
   if (rc == SQLITE_BUSY) return false;
   if (rc != SQLITE_OK) throw gate_->error(rc, "keep writers out");
   in_gate_ = true;
