@@ -56,22 +56,24 @@ void Archiver::protect() {
       [this](int connection) { resume(connection); });
   milliseconds retry = kFirstRetry;
   while (wait_while_suspended()) {
+    const SteadyTime began = clock_.steady();
+    std::optional<Error> failure;
     try {
-      const auto current = follower();
-      current->run(Follower::Until::kStopped);
-      retry = kFirstRetry;
+      follower()->run(Follower::Until::kStopped);
     } catch (const Error& error) {
       if (!followed_once_) throw;
-      if (events_.warning) events_.warning(fmt::format("{}; trying again", error.what()));
-      std::unique_lock lock(mutex_);
-      following_ = false;  // who suspends us now need not wait
-      changed_.notify_all();
-      changed_.wait_for(lock, retry, [this] { return stopping_ || suspended_by_ >= 0; });
-      retry = std::min(retry * 2, kLongestRetry);
+      failure = error;
     }
-    const std::lock_guard lock(mutex_);
-    following_ = false;
+    std::unique_lock lock(mutex_);
+    following_ = false;  // the database is let go: who wants us suspended need not wait for the retry
     changed_.notify_all();
+    if (!failure) continue;
+    lock.unlock();
+    if (events_.warning) events_.warning(fmt::format("{}; trying again", failure->what()));
+    lock.lock();
+    if (clock_.steady() - began > kLongestRetry) retry = kFirstRetry;
+    changed_.wait_for(lock, retry, [this] { return stopping_ || suspended_by_ >= 0; });
+    retry = std::min(retry * 2, kLongestRetry);
   }
   socket_.reset();
 }

@@ -197,6 +197,11 @@ const NamedPoint* Catalogue::find_point(std::string_view name) const {
   return found == points.end() ? nullptr : &*found;
 }
 
+void require_known_format(const ObjectStore& store) {
+  Catalogue ignored;
+  load_identity(store, ignored);
+}
+
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock) {
   const std::string object(kIdentityObject);
   const auto read = [&] { return parse_identity(read_object(store, object, kMaxDocumentBytes), object); };

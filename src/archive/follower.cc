@@ -48,6 +48,13 @@ struct Follower::Session {
                      }}),
         part(uploader.take_empty()) {}
 
+  // On a failure the application comes first: out of the gate and off the database before the uploader, which
+  // may be in the middle of a slow write, is waited for.
+  ~Session() {
+    guard.close();
+    if (follower.events_.gate) follower.events_.gate(false);
+  }
+
   bool run();
 
   // Beginning.
@@ -421,6 +428,8 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
     case HandoverAction::kUnlockCheckpoint:
       guard.unlock_checkpoint();
       return {};
+    case HandoverAction::kTruncate:
+      return {.ok = guard.try_truncate()};
     case HandoverAction::kWait:
       break;
   }

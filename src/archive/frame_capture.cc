@@ -47,7 +47,9 @@ void FrameCapture::start(const WalIndex& index, FrameNumber position, Txid last,
   for (FrameNumber frame(1); frame <= position; ++frame) {
     guard_.read_wal(frame_offset(frame, options_.page_size), last_header_);
     const auto parsed = parse_wal_frame_header(last_header_);
-    if (parsed) frames_.put(parsed->page, frame);
+    if (!parsed) continue;
+    frames_.put(parsed->page, frame);
+    if (parsed->salt[0] != salt_[0] || parsed->salt[1] != salt_[1]) zero_salt_generation_ = generation_;
   }
 }
 
@@ -83,7 +85,9 @@ FrameCapture::Progress FrameCapture::capture(const WalIndex& index, CaptureBatch
   now_ = std::max(clock_.wall(), last_seen_at_);
   const std::size_t frame_bytes = kWalFrameHeaderBytes + options_.page_size;
   const auto chunk_frames = static_cast<std::uint32_t>(std::max<std::size_t>(kChunkBytes / frame_bytes, 1));
+  const std::size_t limit = options_.batch_bytes * (request.force ? kForcedBatches : 1);
   while (position_ < index.header.max_frame) {
+    if (batch.versions.bytes() >= limit) return Progress::kBatchFull;
     const std::uint32_t count = std::min(index.header.max_frame.value - position_.value, chunk_frames);
     chunk_.resize(count * frame_bytes);
     guard_.read_wal(frame_offset(position_.next(), options_.page_size), chunk_);
@@ -93,8 +97,6 @@ FrameCapture::Progress FrameCapture::capture(const WalIndex& index, CaptureBatch
       ++position_;
       if (request.stop_after_commit && batch.commits.size() > commits) return Progress::kBatchFull;
     }
-    const std::size_t limit = options_.batch_bytes * (request.force ? kForcedBatches : 1);
-    if (batch.versions.bytes() >= limit) return Progress::kBatchFull;
   }
   return Progress::kComplete;
 }

@@ -85,6 +85,8 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
       return go(Step::kHeldUnlock, HandoverAction::kUnlockCheckpoint);
     case Step::kHeldUnlock:
       return pause(seen);
+    case Step::kTruncating:
+      return last.ok ? pause(seen) : give_up(seen);
     default:
       return in_gate_step(seen, last);
   }
@@ -165,12 +167,15 @@ HandoverAction Handover::give_up(const WalView& seen) {
   return pause(seen);
 }
 
+// After a gate our pin is on READ(0) and the next writer restarts the WAL: nothing to gate for until then.
+bool Handover::rests(const WalView& seen) const {
+  return resting_generation_ == seen.generation && resting_frame_ == seen.max_frame;
+}
+
 bool Handover::gate_due(const WalView& seen) const {
   // While the store is slower than the writers the WAL waits, not our memory.
   if (seen.now < retry_at_ || seen.max_frame == 0 || seen.captured < seen.max_frame) return false;
-  // After a gate our pin is on READ(0) and the next writer restarts the WAL: nothing to gate for until then.
-  const bool resting = resting_generation_ == seen.generation && resting_frame_ == seen.max_frame;
-  return !resting && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames);
+  return !rests(seen) && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames);
 }
 
 // Under the CKPT lock: until the first frames of the new generation are there, or time is up.
@@ -178,8 +183,9 @@ HandoverAction Handover::held(const WalView& seen) {
   if (restarted_in_hold_ && seen.max_frame > 0 && !proof_owed_) {
     return go(Step::kHeldPin, HandoverAction::kHandOver);
   }
-  if (seen.now - hold_since_ <= options_.checkpoint_hold) return pause(seen);
-  counters_.holds_timed_out++;
+  const bool hurry = seen.zero_salt_frames && !restarted_in_hold_;
+  if (!hurry && seen.now - hold_since_ <= options_.checkpoint_hold) return pause(seen);
+  if (!hurry) counters_.holds_timed_out++;
   holding_ = false;
   if (restarted_in_hold_) proof_owed_ = true;
   return go(Step::kHeldUnlock, HandoverAction::kUnlockCheckpoint);
@@ -201,6 +207,9 @@ HandoverAction Handover::idle(const WalView& seen) {
   if (waited) return pause(seen);
   if (mark_generation_ != seen.generation && seen.max_frame > 0) {
     return go(Step::kRefreshPin, HandoverAction::kHandOver);
+  }
+  if (seen.zero_salt_frames && rests(seen) && seen.now >= retry_at_) {
+    return go(Step::kTruncating, HandoverAction::kTruncate);
   }
   if (gate_due(seen)) {
     rounds_ = lock_tries_ = 0;

@@ -51,7 +51,9 @@ struct WalView {
   // checkpointer that was asleep across the restart is gone (FACTS 29).
   bool checkpoint_free = false;
   bool checkpoint_waits = false;  // the write and the checkpoint lock are held by one other process
-  bool zero_salt_frames = false;  // in this generation (28): reset the WAL at once
+  // In this generation (28): reset the WAL at once, on the disk too. Recovery would lay the frames before
+  // them over a main file that is newer.
+  bool zero_salt_frames = false;
 };
 
 enum class HandoverAction {
@@ -62,6 +64,7 @@ enum class HandoverAction {
   kLeaveGate,       // let them in; the CKPT lock is let go unless holds_checkpoint_lock()
   kLockCheckpoint,  // take the CKPT lock
   kUnlockCheckpoint,  // let it go
+  kTruncate,          // TRUNCATE without waiting for anybody; ok: the WAL is reset
 };
 
 // How the last action ended.
@@ -110,6 +113,7 @@ class Handover {
     kRefreshPin,  // off READ(0) or an old mark, outside the gate
     kBackfillPin,
     kBackfillCheckpoint,
+    kTruncating,  // zero-salt frames are copied back, and nobody writes who would restart the WAL
   };
 
   HandoverAction idle(const WalView& seen);
@@ -125,6 +129,7 @@ class Handover {
   void note_restart(const WalView& seen);
   void note_pin(const WalView& seen, const HandoverOutcome& last);
   bool gate_due(const WalView& seen) const;
+  bool rests(const WalView& seen) const;
 
   HandoverOptions options_;
   Counters counters_;

@@ -109,6 +109,8 @@ struct World {
   bool take_checkpoint_lock = true;  // false: the control
   bool prove = true;                 // false: the control
   bool others_act = true;
+  bool zero_salts = false;  // commits leave them now and then (FACTS 28)
+  std::uint64_t zero_salt_generation = 0, truncates = 0;
 
   std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random() % limit); }
   bool chance(int percent) { return static_cast<int>(random() % 100) < percent; }
@@ -122,12 +124,14 @@ struct World {
     seen.backfilled = std::min(wal.backfilled, wal.max_frame);
     seen.captured = wal.captured;
     seen.checkpoint_free = wal.checkpointer != 2 || !prove;
+    seen.zero_salt_frames = zero_salt_generation == wal.captured_generation;
     return seen;
   }
 
   // Whatever other processes may do between two of our steps.
   void others() {
     if (chance(60)) wal.commit(1 + below(40));
+    if (zero_salts && chance(2)) zero_salt_generation = wal.generation;
     if (!wal.sleeper && wal.checkpointer == 0 && chance(15)) {
       wal.checkpointer = 2;
       wal.sleeper = WalModel::Sleeper{wal.generation, wal.max_frame};
@@ -191,6 +195,14 @@ struct World {
         return {};
       case HandoverAction::kUnlockCheckpoint:
         if (wal.checkpointer == 1) wal.checkpointer = 0;
+        return {};
+      case HandoverAction::kTruncate:
+        if (wal.checkpointer == 1) wal.checkpointer = 0;
+        if (wal.checkpointer != 0 || wal.writer != 0 || wal.other_reads_held()) return {.ok = false};
+        wal.backfill(wal.max_frame, wal.generation);
+        if (wal.backfilled < wal.max_frame) return {.ok = false};
+        wal.restart();
+        truncates++;
         return {};
       case HandoverAction::kWait:
         let_go(handover);
@@ -256,6 +268,42 @@ TEST(Handover, NeverLosesAFrameNorCorruptsWhateverOthersDo) {
   // The runs are about something: gates were entered and the WAL was restarted again and again.
   EXPECT_GT(gates, 300u * 5);
   EXPECT_GT(generations, 300u * 5);
+}
+
+TEST(Handover, LosesNothingWhileItResetsTheWalForFramesWithoutSalts) {
+  std::uint64_t generations = 0;
+  for (unsigned seed = first_seed(); seed < first_seed() + 200; seed++) {
+    World world(seed);
+    world.zero_salts = true;
+    const Verdict verdict = run_world(world, 3000);
+    ASSERT_EQ(verdict.lost, 0u) << "seed " << seed;
+    ASSERT_FALSE(verdict.corrupt) << "seed " << seed;
+    ASSERT_FALSE(verdict.writers_kept_out) << "seed " << seed;
+    generations += verdict.generations;
+  }
+  EXPECT_GT(generations, 200u * 5);
+}
+
+// Recovery ends before such frames and lays what is before them over the main file: copied back is not
+// enough.
+TEST(Handover, FramesWithoutSaltsAreResetAtOnceThoughNobodyWritesOn) {
+  World world(1);
+  world.others_act = false;
+  world.wal.max_frame = 30;
+  world.zero_salt_generation = world.wal.generation;
+  world.wal.old_pin = world.wal.begin_read();
+  world.wal.capture();
+  Handover handover(small_limits(), world.view());
+  HandoverOutcome outcome;
+  const SteadyTime began = world.now;
+  for (int i = 0; i < 200 && world.truncates == 0; i++) {
+    world.wal.capture();
+    outcome = world.perform(handover.next(world.view(), outcome), handover);
+  }
+  EXPECT_EQ(world.truncates, 1u);
+  EXPECT_EQ(world.wal.max_frame, 0u);
+  EXPECT_EQ(world.wal.lost_frames, 0u);
+  EXPECT_LT(world.now - began, std::chrono::milliseconds(50));
 }
 
 TEST(Handover, ControlWithoutTheCheckpointLockAndTheProofCorrupts) {

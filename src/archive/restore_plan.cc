@@ -106,6 +106,20 @@ CommitRecord commit_by_time(const ObjectStore& store, const Catalogue& catalogue
       kLogHint);
 }
 
+// The newest commit was asked for: not an older one in its stead because the object that has it can't be
+// read.
+void refuse_silently_older(const Catalogue& catalogue) {
+  const Txid readable = catalogue.newest()->txid;
+  for (const BadObject& bad : catalogue.bad_objects) {
+    const auto range = parse_segment_name(bad.name);
+    if (!range || range->second <= readable) continue;
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("the newest commits, up to {}, are in {}, which can't be read: {}",
+                            range->second.value, bad.name, bad.reason),
+                fmt::format("the newest readable one: litewright restore DB --tx {}", readable.value));
+  }
+}
+
 CommitRecord wanted_commit(const ObjectStore& store, const Catalogue& catalogue, const RestorePoint& point) {
   if (catalogue.segments.empty()) {
     throw Error(ErrorCode::kNoDatabase, "the archive " + store.describe() + " holds no commit yet",
@@ -113,7 +127,10 @@ CommitRecord wanted_commit(const ObjectStore& store, const Catalogue& catalogue,
   }
   if (point.tx) return commit_by_txid(store, catalogue, *point.tx);
   if (point.at) return commit_by_time(store, catalogue, *point.at);
-  if (!point.name) return *catalogue.newest();
+  if (!point.name) {
+    refuse_silently_older(catalogue);
+    return *catalogue.newest();
+  }
   const NamedPoint* named = catalogue.find_point(*point.name);
   if (named != nullptr) return commit_by_txid(store, catalogue, named->txid);
   std::string names;

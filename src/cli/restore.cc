@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/stop_signal.h"
 #include "operate/restore_database.h"
 
 namespace litewright {
@@ -98,7 +99,10 @@ int run_restore(const Invocation& invocation) {
   request.probe = invocation.value("probe");
   Progress progress(session.output.progress_stream(), session.clock,
                     {.label = "restore " + request.target, .unit = Progress::Unit::kItems});
-  request.options.progress = [&progress](std::uint64_t done, std::uint64_t all) {
+  // Ctrl-C: the unfinished file goes, the target stays as it was.
+  const StopSignal stop;
+  request.options.progress = [&progress, &stop](std::uint64_t done, std::uint64_t all) {
+    if (stop.requested()) throw Error(ErrorCode::kLocked, "stopped; nothing was changed", "run it again");
     progress.set_total(all);
     progress.advance(done - std::min(done, progress.done()));
   };

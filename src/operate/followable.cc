@@ -17,8 +17,9 @@ void require_followable(const std::filesystem::path& database) {
   const std::string name = database.string();
   const FileDescriptor file = open_file(database, O_RDONLY);
   if (::access(name.c_str(), W_OK) != 0) {
-    throw error_from_errno(errno, "write to " + name,
-                           "following needs the WAL's index, so the right to write: run as the user who owns the database");
+    throw error_from_errno(
+        errno, "write to " + name,
+        "following needs the WAL's index, so the right to write: run as the user who owns the database");
   }
   std::array<std::byte, 4096> buffer{};
   const std::size_t length = pread_fully(file.get(), buffer, 0, name);
@@ -29,7 +30,8 @@ void require_followable(const std::filesystem::path& database) {
   }
   const auto header = length == 0 ? std::nullopt : std::optional(parse_database_header(beginning));
   if (header && !*header) {
-    throw Error(ErrorCode::kDamaged, fmt::format("{}: {} (byte {})", name, (*header).error().what, (*header).error().offset),
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("{}: {} (byte {})", name, (*header).error().what, (*header).error().offset),
                 "restore it: litewright restore DB");
   }
   if (!header || !(**header).is_wal()) {

@@ -5,9 +5,9 @@
 
 namespace litewright {
 
-// Reads the file's beginning, and closes it again: only for a process that has no connection to it (FACTS 7). Throws
-// Error{kPermission} where it can't be read or written, Error{kDamaged} where it is no database (and says what it looks
-// like), Error{kUsage} where it is not in WAL mode.
+// Reads the file's beginning, and closes it again: only for a process that has no connection to it (FACTS 7).
+// Throws Error{kPermission} where it can't be read or written, Error{kDamaged} where it is no database (and
+// says what it looks like), Error{kUsage} where it is not in WAL mode.
 void require_followable(const std::filesystem::path& database);
 
 }  // namespace litewright

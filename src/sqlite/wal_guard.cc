@@ -154,18 +154,33 @@ CheckpointOutcome WalGuard::checkpoint() {
   return outcome;
 }
 
+bool WalGuard::try_truncate() {
+  if (checkpoint_locked_) unlock_checkpoint();
+  checkpointer_->set_busy_handler([](int) { return false; });  // nobody waits for us, so we wait for nobody
+  const int rc = sqlite3_wal_checkpoint_v2(checkpointer_->handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                           nullptr, nullptr);
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) throw checkpointer_->error(rc, "reset the WAL");
+  return rc == SQLITE_OK;
+}
+
 // A busy writer leaves the write lock for microseconds only; SQLite's sleeping busy handler never meets the
 // gap (FACTS 17).
 bool WalGuard::enter_gate(const std::function<void()>& meanwhile) {
-  gate_->set_busy_handler([&meanwhile](int tries) {
-    if (tries % kTriesBetweenCaptures == kTriesBetweenCaptures - 1) {
+  std::exception_ptr failure;  // must not fly through SQLite's frames
+  gate_->set_busy_handler([&](int tries) {
+    if (tries % kTriesBetweenCaptures != kTriesBetweenCaptures - 1) return tries < kGateTries;
+    try {
       meanwhile();
-      sched_yield();
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
     }
+    sched_yield();
     return tries < kGateTries;
   });
   const int rc = gate_->try_execute("BEGIN IMMEDIATE");
   gate_->set_busy_handler([](int) { return false; });
+  if (failure) std::rethrow_exception(failure);
   if (rc == SQLITE_BUSY) return false;
   if (rc != SQLITE_OK) throw gate_->error(rc, "keep writers out");
   in_gate_ = true;

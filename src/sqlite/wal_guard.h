@@ -63,8 +63,13 @@ class WalGuard {
   // the rest.
   CheckpointOutcome checkpoint();
 
+  // Resets the WAL, its file too, if that needs no waiting: false where somebody writes or reads. Loses
+  // nothing that is not captured: a pin of ours on READ(k) forbids it, one on READ(0) forbids copying back,
+  // without which it is refused.
+  bool try_truncate();
+
   // Keeps writers out (BEGIN IMMEDIATE; nothing is written). While it waits, `meanwhile` is called again and
-  // again: the capture and the hand-over must go on (FACTS 17). False: not to be had within the bound of
+  // again: the capture and the hand-over must go on (FACTS 17); what it throws ends the wait. False: not to be had within the bound of
   // tries.
   bool enter_gate(const std::function<void()>& meanwhile);
   void leave_gate();

@@ -61,6 +61,7 @@ TEST(WalGuard, APinKeepsTheWalFromBeingRestarted) {
   database.commit();
   const WalIndex after = guard.index();
   EXPECT_EQ(after.header.salt[0], before.header.salt[0]);
+  EXPECT_EQ(after.header.salt[1], before.header.salt[1]);
   EXPECT_GT(after.header.max_frame, before.header.max_frame);
   // Copied back only up to the pin's mark.
   EXPECT_LE(after.backfilled, before.header.max_frame);
@@ -119,6 +120,20 @@ TEST(WalGuard, CapturesGoOnWhileTheGateIsWaitedForAndTheWaitIsBounded) {
   EXPECT_GE(meanwhile, 10);
   database.application.run("COMMIT;");
   EXPECT_TRUE(guard.enter_gate([] {}));
+}
+
+TEST(WalGuard, WhatFailsWhileTheGateIsWaitedForEndsTheWaitAndLeavesTheGuardUsable) {
+  GuardedDatabase database;
+  WalGuard guard(database.path);
+  guard.pin();
+  database.application.run("BEGIN IMMEDIATE;");
+  EXPECT_THROW(guard.enter_gate([] { throw Error(ErrorCode::kIo, "no capture"); }), Error);
+  database.application.run("COMMIT;");
+  EXPECT_TRUE(guard.enter_gate([] {}));
+  guard.leave_gate();
+  guard.close();
+  database.commit();
+  EXPECT_EQ(database.checkpoint("TRUNCATE"), "0|0|0");  // no lock of ours stayed behind
 }
 
 TEST(WalGuard, WithTheCheckpointLockNobodyElseCheckpoints) {

@@ -334,6 +334,33 @@ def replaced_while_followed(context):
     protected.stop()
 
 
+def dies_after_zero_salts(context):
+    """Frames with zero salts (FACTS 28), then everything dies: recovery ends before such a frame and lays what is before it
+    over the main file. Copied back is not enough, the WAL must be reset on the disk too."""
+    cut = 0
+    for attempt in range(3):
+        path = context.path(f"spill-{attempt}.db")
+        spill = [*context.script("spill_load.py"), path]
+        context.run([*spill, 0.01, attempt, context.path("ack")])
+        protected = context.protect(path)
+        keep = history.connect(path)  # so that nobody is the last to close
+        keep.execute("PRAGMA schema_version").fetchall()
+        writer = context.run([*spill, 8, context.seed % 1000 + attempt, context.path("ack"), "--until-zero-salts"])
+        cut += writer.status == -signal.SIGKILL
+        time.sleep(1)
+        after = context.path(f"after-{attempt}.db")
+        for suffix in ("", "-wal"):  # what another boot of the machine finds: no -shm
+            shutil.copy(path + suffix, after + suffix)
+        application.is_sound(after)
+        acked = int(pathlib.Path(context.path("ack")).read_text().split()[-1])
+        there = application.value(after, "SELECT n FROM litewright_test_counter")
+        check(there >= acked, f"acknowledged {acked}, after the cut {there}")
+        keep.close()
+        protected.stop()
+        os.unlink(context.path("ack"))
+    return f"{cut} of 3 writers died right after they left such frames"
+
+
 TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3) for name, *row in NOT_A_DATABASE] + [
     Test("a read-only mount is refused", read_only_mount, 3),
     Test("a point outside the archive names what is near", time_before_the_first, 3),
@@ -343,6 +370,7 @@ TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3)
     Test("protect stopped at any moment leaves nothing half there", stopped_at_any_moment, 20, 90),
     Test("restore stopped at any moment leaves the target absent or whole", restore_stopped_at_any_moment, 15, 40),
     Test("a database replaced while it is followed is never called archived unseen", replaced_while_followed, 6),
+    Test("when all dies after frames with zero salts nothing acknowledged is lost", dies_after_zero_salts, 25),
     Test("restore in place names who has the database open", in_place_while_open, 3),
     Test("restore in place keeps the old files and adopts no -wal", in_place, 3),
     Test("restore onto an existing file does not lose it", onto_an_existing_file, 3),
