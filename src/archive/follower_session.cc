@@ -1,0 +1,362 @@
+#include "archive/follower_session.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "archive/resume.h"
+
+namespace litewright {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
+constexpr milliseconds kBusyStep{5};
+constexpr milliseconds kForcedPatience{20};
+constexpr milliseconds kStopCapture{5'000};
+constexpr milliseconds kLookAtFile{500};
+constexpr milliseconds kStopDrain{30'000};
+constexpr int kLeaveGateTries = 40;
+constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
+
+}  // namespace
+
+bool Follower::Session::run() {
+  attach();
+  while (true) {
+    {
+      const std::lock_guard lock(follower.mutex_);
+      if (follower.stopping_ && !handover->in_gate() && !handover->holds_checkpoint_lock()) break;
+    }
+    step();
+    answer_requests();
+    if (!announced && everything_archived()) announce();
+    const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
+    if (until == Until::kArchived && announced && resting) break;
+  }
+  return leave();
+}
+
+void Follower::Session::attach() {
+  rebuild_ledger(follower.store_, catalogue, ledger);
+  std::optional<WalPosition> archived_position;
+  if (const auto line = catalogue.line(); !line.empty()) {
+    if (line.back()->header.page_size != page_size) {
+      throw Error(ErrorCode::kConfig,
+                  fmt::format("the archive holds pages of {} bytes, the database now has pages of {}",
+                              line.back()->header.page_size, page_size),
+                  "keep the old archive and begin a new one: --archive OTHER");
+    }
+    archived_position = line.back()->position;
+    epoch = line.back()->header.epoch;
+  }
+  guard.pin();
+  const WalIndex index = guard.index();
+  on_read_zero = index.backfilled >= index.header.max_frame;
+  const Txid last = newest ? newest->txid : Txid(0);
+  const WallTime last_seen = newest ? newest->seen_at : WallTime{};
+  segment_base = last;
+  const Continuity continuity = prove_continuity(guard, index, page_size, archived_position, ledger);
+  if (continuity.kind == Continuity::Kind::kForked) begin_epoch();
+  if (continuity.kind == Continuity::Kind::kContinues) {
+    capture.start(index, continuity.position, last, last_seen);
+  } else {
+    // Frames up to nBackfill are in the file; everything after them is captured (FACTS 16).
+    capture.start(index, std::min(index.backfilled, index.header.max_frame), last, last_seen);
+    begin_scan();
+  }
+  HandoverOptions options;
+  const std::uint32_t frame_bytes = page_size + 24;
+  options.wal_limit_frames = static_cast<std::uint32_t>(follower.options_.wal_limit_bytes / frame_bytes);
+  options.gate_backlog_frames = std::max<std::uint32_t>(kGateBacklogBytes / frame_bytes, 8);
+  handover.emplace(options, view(index));
+}
+
+void Follower::Session::begin_scan() {
+  counts.scans++;
+  known_until = capture.last_seen_at();
+  capture.begin_collecting();
+  scan.emplace(guard, ledger, capture, page_size);
+  scan_pages = guard.main_bytes() / page_size;
+}
+
+// The line forked: what was archived after the fork is on no other line (FACTS 14).
+void Follower::Session::begin_epoch() {
+  parent_epoch = epoch;
+  epoch++;
+}
+
+// False: the uploader has no room; there is nothing to do but to wait for it.
+bool Follower::Session::scan_slice() {
+  const SteadyTime end = follower.clock_.steady() + kScanSlice;
+  do {
+    if (part->batch.versions.bytes() >= (4u << 20)) {
+      if (!uploader.has_room()) return false;
+      flush_part(false);
+    }
+    if (!scan->step(capture.last_txid().next(), part->batch)) {
+      end_scan();
+      return true;
+    }
+  } while (follower.clock_.steady() < end);
+  if (follower.events_.scanning) follower.events_.scanning(scan->pages_done(), scan_pages);
+  return true;
+}
+
+// Everything up to max_frame is captured and laid over: consistent from here on, and only from here (FACTS
+// 16).
+void Follower::Session::end_scan() {
+  const WalIndex index = guard.index();
+  if (!capture_now(index, true)) return;
+  const bool in_wal = index.header.max_frame.value > 0 && index.header.page_count > 0;
+  const auto page_count =
+      in_wal ? index.header.page_count : static_cast<std::uint32_t>(guard.main_bytes() / page_size);
+  ledger.resize(page_count);
+  const bool unchanged = newest && !segment_open && part->batch.empty() && newest->page_count == page_count &&
+                         newest->checksum == ledger.sum();
+  const bool gap = capture.last_txid().value > 0;
+  if (unchanged) {
+    capture.cancel_collecting();
+  } else {
+    capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
+  }
+  capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
+  if (!unchanged) flush_part(true);  // carries that position: the next start may go on from it
+  scan.reset();
+  after_gap = gap && !unchanged;
+  announced = false;
+  first_goal.reset();
+}
+
+// True when the store has what was committed when this was first asked since the scan: under load there is
+// always a commit more.
+bool Follower::Session::everything_archived() {
+  if (!first_goal) {
+    if (scan || !capture_now(guard.index(), false) || scan || part->batch.partial_commit) return false;
+    first_goal = capture.last_txid();
+  }
+  if (uploader.archived() >= *first_goal) return true;
+  if (!scan && !part->batch.empty() && !part->batch.partial_commit && uploader.idle()) flush_part(true);
+  return false;
+}
+
+void Follower::Session::announce() {
+  announced = true;
+  if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
+}
+
+WalView Follower::Session::view(const WalIndex& index) {
+  const WalLockHolders holders = guard.lock_holders();
+  const bool asks_for_proof = !handover || handover->proof_owed();
+  WalView seen;
+  seen.now = follower.clock_.steady();
+  seen.generation = capture.generation();
+  seen.change = index.header.change;
+  seen.max_frame = index.header.max_frame.value;
+  seen.backfilled = index.backfilled.value;
+  seen.captured = capture.position().value;
+  seen.checkpoint_free = holders.checkpointer == 0 ||
+                         (asks_for_proof && witness.surely_fresh(holders, index.header.change, seen.now));
+  seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
+  seen.zero_salt_frames = capture.saw_zero_salts();
+  return seen;
+}
+
+void Follower::Session::step() {
+  const WalIndex index = guard.index();
+  capture_now(index, handover->in_gate());
+  flush_when_due();
+  const HandoverAction action = handover->next(view(index), outcome);
+  outcome = HandoverOutcome{};
+  if (action != HandoverAction::kWait) {
+    outcome = perform(action);
+    return;
+  }
+  let_go_of_checkpoint_lock();
+  if (scan && !handover->in_gate() && scan_slice()) return;
+  publish(index);
+  sleep(handover->wait());
+}
+
+// False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
+bool Follower::Session::capture_now(const WalIndex& index, bool force) {
+  while (true) {
+    if (!close_open_segment(force)) return false;
+    const auto progress =
+        capture.capture(index, part->batch, {.stop_after_commit = segment_open && !scan, .force = force});
+    if (progress == FrameCapture::Progress::kComplete) break;
+    if (progress == FrameCapture::Progress::kLost) {
+      begin_again(index);
+      return false;
+    }
+    if (segment_open && !scan && !part->batch.commits.empty()) continue;
+    if (!wait_for_room(force)) return false;
+    flush_part(!scan && !part->batch.partial_commit);
+  }
+  if (capture.saw_zero_salts() && !zero_salts_reported) {
+    zero_salts_reported = true;
+    warn(
+        "frames without salts in the WAL (SQLite 3.40.1 after a spill and ROLLBACK TO): archived; resetting "
+        "the WAL");
+  }
+  return true;
+}
+
+// A segment whose parts are on their way ends with the commit that it was opened for: no later one may be in
+// it.
+bool Follower::Session::close_open_segment(bool force) {
+  if (!segment_open || scan || part->batch.commits.empty()) return true;
+  if (!wait_for_room(force)) return false;
+  flush_part(true);
+  return true;
+}
+
+// Writers may be waiting for us: a store that is slow or gone must not keep them out.
+bool Follower::Session::wait_for_room(bool force) {
+  const SteadyTime deadline = follower.clock_.steady() + kForcedPatience;
+  while (!uploader.has_room()) {
+    uploader.check();
+    if (!force || follower.clock_.steady() >= deadline) return false;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  return true;
+}
+
+// Recovery dropped frames that were captured: a fork. The whole is compared with the ledger.
+void Follower::Session::begin_again(const WalIndex& index) {
+  warn(
+      "the WAL lost frames that were captured (recovery after a crash): comparing the database with the "
+      "archive");
+  if (!part->batch.empty() && !part->batch.partial_commit && !scan) flush_part(true);
+  if (!segment_open) begin_epoch();
+  capture.start(index, std::min(index.backfilled, index.header.max_frame), capture.last_txid(),
+                capture.last_seen_at());
+  begin_scan();
+}
+
+// A quiet database is not polled: its next write wakes us; on READ(0) that write is a restart of the WAL, to
+// be seen before anybody checkpoints. A busy one is looked at in steps.
+void Follower::Session::sleep(milliseconds duration) {
+  {
+    const std::lock_guard lock(follower.mutex_);
+    if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
+  }
+  pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
+  const bool quiet = duration > kBusyStep || on_read_zero;
+  ::poll(waiting, quiet ? 2 : 1, static_cast<int>(duration.count()));
+  // Before the next look at the WAL, never after it: no write is missed.
+  if (quiet) wal_watch.drain();
+  follower.wake_.drain();
+}
+
+bool Follower::Session::flush_due() const {
+  if (part->batch.empty() || part->batch.partial_commit || scan) return false;
+  const auto passed = follower.clock_.steady() - last_flush;
+  const bool busy = part->batch.versions.bytes() > follower.options_.busy_flush_bytes;
+  return uploader.idle() &&
+         passed >= (busy ? follower.options_.busy_flush_interval : follower.options_.flush_interval);
+}
+
+void Follower::Session::flush_when_due() {
+  if (flush_due() || (segment_open && !scan && !part->batch.commits.empty() && uploader.has_room()))
+    flush_part(true);
+}
+
+// Without `seal` the segment stays open: more of its last commit is to come.
+void Follower::Session::flush_part(bool seal) {
+  SegmentHeader header;
+  header.page_size = page_size;
+  header.epoch = epoch;
+  header.parent_epoch = parent_epoch;
+  header.fence = follower.options_.fence;
+  header.base = segment_base;
+  header.last = seal ? capture.last_txid() : capture.last_txid().next();
+  part->header = header;
+  part->last = seal;
+  part->position = seal ? std::optional(capture.commit_position()) : std::nullopt;
+  uploader.submit(std::move(part));
+  part = uploader.take_empty();
+  segment_open = !seal;
+  if (seal) segment_base = header.last;
+  last_flush = follower.clock_.steady();
+}
+
+void Follower::Session::answer_requests() {
+  std::unique_lock lock(follower.mutex_);
+  if (follower.sync_asked_ == follower.sync_answered_ || scan) return;
+  const std::uint64_t ticket = follower.sync_asked_;
+  lock.unlock();
+  require_same_file();
+  const bool complete = capture_now(guard.index(), false);
+  if (complete && !part->batch.empty() && uploader.has_room()) flush_part(true);
+  if (!complete || !part->batch.empty()) return;
+  lock.lock();
+  follower.sync_answered_ = ticket;
+  follower.sync_txid_ = capture.last_txid();
+  follower.answered_.notify_all();
+}
+
+// Another file may have taken the name (a restore by hand, a deployment): commits that go there are not seen
+// here, and nothing may be called archived. The next session opens what is there then.
+void Follower::Session::require_same_file() const {
+  if (!guard.has_moved()) return;
+  throw Error(
+      ErrorCode::kNoDatabase,
+      fmt::format("{} was moved, replaced or deleted while it was followed", follower.options_.database),
+      "a restart of the application may be due: it has the old file open as well");
+}
+
+void Follower::Session::publish(const WalIndex& index) {
+  uploader.check();
+  if (const SteadyTime now = follower.clock_.steady(); now - file_looked_at >= kLookAtFile) {
+    file_looked_at = now;
+    require_same_file();
+  }
+  counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
+  counts.captured = capture.last_txid();
+  counts.capture = capture.counters();
+  counts.handover = handover->counters();
+  const Txid archived = uploader.archived();
+  const std::lock_guard lock(follower.mutex_);
+  // The uploader may have told of a later one since: never back.
+  counts.archived = std::max(archived, follower.status_.archived);
+  // What was archived before we came is told by nobody else: a sync may wait for it.
+  const bool news = counts.archived != follower.status_.archived;
+  follower.status_ = counts;
+  if (news) follower.answered_.notify_all();
+}
+
+// Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
+// close (28).
+bool Follower::Session::leave() {
+  bool in_gate = false;
+  if (!scan) {
+    for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
+    const SteadyTime deadline = follower.clock_.steady() + kStopCapture;
+    while (!capture_now(guard.index(), true) && !scan && follower.clock_.steady() < deadline) {
+      if (std::exchange(in_gate, false)) release_gate();
+    }
+  }
+  const bool give_up_scan = scan.has_value();
+  guard.close();
+  if (in_gate && follower.events_.gate) follower.events_.gate(false);
+  if (part->batch.partial_commit)
+    part->batch.clear();           // the store took no more in time: the commit stays in the WAL
+  if (give_up_scan) return false;  // nothing of it was visible; the next start scans anew
+  if (!part->batch.empty()) flush_part(true);
+  if (!uploader.drain(kStopDrain)) {
+    warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
+                     uploader.archived().value, capture.last_txid().value));
+  }
+  const std::lock_guard lock(follower.mutex_);
+  follower.status_.captured = capture.last_txid();
+  follower.status_.archived = uploader.archived();
+  return follower.status_.archived >= follower.status_.captured;
+}
+
+}  // namespace litewright

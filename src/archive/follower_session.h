@@ -1,0 +1,115 @@
+// One stay of a follower at its database, from the first pin to the last close: the state that its parts
+// share. Its parts are follower_session.cc (attach, scan, follow, segments, leave) and follower_actions.cc
+// (what the hand-over protocol asks for). Private to the follower.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "archive/checkpoint_witness.h"
+#include "archive/follower.h"
+#include "base/file_watch_linux.h"
+
+namespace litewright {
+
+// One stay at the database: from the first pin to the last close.
+struct Follower::Session {
+  Session(Follower& owner, Until run_until)
+      : follower(owner),
+        until(run_until),
+        catalogue(Catalogue::load(owner.store_)),
+        guard(owner.options_.database),
+        wal_watch(owner.options_.database + "-wal"),
+        page_size(guard.page_size()),
+        ledger(LedgerOptions{owner.options_.state_folder, page_size}),
+        capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
+        newest(catalogue.newest()),
+        uploader(owner.store_, newest ? newest->txid : Txid(0),
+                 SegmentUploader::Events{
+                     [this](Txid txid, std::uint64_t bytes) { follower.note_stored(txid, bytes); },
+                     [this](const Error& error) {
+                       warn(fmt::format("archive: {}; trying again", error.what()));
+                     }}),
+        part(uploader.take_empty()) {}
+
+  // On a failure the application comes first: out of the gate and off the database before the uploader, which
+  // may be in the middle of a slow write, is waited for.
+  ~Session() {
+    guard.close();
+    if (follower.events_.gate) follower.events_.gate(false);
+  }
+
+  bool run();
+
+  // Beginning.
+  void attach();
+  void begin_scan();
+  void begin_epoch();
+  bool scan_slice();
+  void end_scan();
+
+  // Following.
+  void step();
+  bool capture_now(const WalIndex& index, bool force);
+  bool close_open_segment(bool force);
+  bool wait_for_room(bool force);
+  void begin_again(const WalIndex& index);
+  HandoverOutcome perform(HandoverAction action);
+  HandoverOutcome hand_over();
+  HandoverOutcome checkpoint();
+  HandoverOutcome enter_gate();
+  void release_gate();
+  void let_go_of_checkpoint_lock();
+  WalView view(const WalIndex& index);
+  void sleep(std::chrono::milliseconds duration);
+
+  // Segments.
+  void flush_when_due();
+  void flush_part(bool seal);
+  bool flush_due() const;
+
+  // Requests and the end.
+  void answer_requests();
+  bool everything_archived();
+  void announce();
+  bool leave();
+  void publish(const WalIndex& index);
+  void require_same_file() const;
+  void warn(const std::string& text) const {
+    if (follower.events_.warning) follower.events_.warning(text);
+  }
+
+  Follower& follower;
+  Until until;
+  Catalogue catalogue;
+  WalGuard guard;
+  FileWatch wal_watch;
+  std::uint32_t page_size;
+  Ledger ledger;
+  FrameCapture capture;
+  std::optional<CommitRecord> newest;
+  SegmentUploader uploader;
+  std::unique_ptr<SegmentPart> part;
+  std::optional<Handover> handover;
+  CheckpointWitness witness;
+  std::optional<DatabaseScan> scan;
+  HandoverOutcome outcome;
+  Txid segment_base;               // of the segment being collected
+  std::optional<Txid> first_goal;  // archived: then following is announced
+  // The pin was taken when everything was copied back: the WAL may be restarted once.
+  bool on_read_zero = false;
+  bool segment_open = false;  // parts of it were submitted
+  bool zero_salts_reported = false, announced = false, after_gap = false;
+  std::uint32_t epoch = 1, parent_epoch = 0;
+  SteadyTime last_flush{};
+  SteadyTime gate_entered{};
+  SteadyTime file_looked_at{};
+  std::uint64_t scan_pages = 0;
+  WallTime known_until{};  // when the database was last known, before the scan
+  FollowStatus counts;
+};
+
+}  // namespace litewright
