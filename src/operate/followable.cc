@@ -25,7 +25,7 @@ void require_followable(const std::filesystem::path& database) {
   const std::size_t length = pread_fully(file.get(), buffer, 0, name);
   const Bytes beginning = Bytes(buffer).first(length);
   if (const auto looks = looks_encrypted_or_not_a_database(beginning)) {
-    throw Error(ErrorCode::kDamaged, fmt::format("{} is not a SQLite database: it {}", name, *looks),
+    throw Error(ErrorCode::kDamaged, fmt::format("{} is not a database: it {}", name, *looks),
                 "name the database file itself; an encrypted one can't be followed");
   }
   const auto header = length == 0 ? std::nullopt : std::optional(parse_database_header(beginning));
