@@ -79,9 +79,15 @@ void put_companions_back(const fs::path& target, const std::vector<std::string>&
   }
 }
 
-void copy_ownership(const fs::path& from, int descriptor) {
+// Only now: while it was made nobody else could read it, whoever may read the old one.
+void give_ownership(const fs::path& from, int descriptor) {
   struct stat status{};
-  if (::stat(from.c_str(), &status) != 0) return;
+  if (::stat(from.c_str(), &status) != 0) {
+    const mode_t mask = ::umask(077);
+    ::umask(mask);
+    ::fchmod(descriptor, 0644 & ~mask);  // as SQLite makes one
+    return;
+  }
   if (::fchown(descriptor, status.st_uid, status.st_gid) != 0 && ::geteuid() == 0) {
     throw error_from_errno(errno, "give the restored file its owner");
   }
@@ -124,10 +130,10 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
   if (fs::exists(target, ignored) || request.in_place) refuse_while_open(processes, target);
   if (request.dry_run) return report;
 
-  DurableFile file(target, 0644);
+  DurableFile file(target, 0600);
   restore_pages(store, report.plan, file.fd(), request.options);
-  copy_ownership(target, file.fd());
   check_result(file.temporary(), request, report);
+  give_ownership(target, file.fd());
   refuse_while_open(processes, target);
   report.kept = keep_aside(target, clock.wall());
   try {

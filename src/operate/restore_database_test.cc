@@ -100,6 +100,27 @@ TEST(RestoreDatabase, InPlaceBringsTheRowsBackAndKeepsTheOldFileAside) {
   EXPECT_EQ(status.st_mode & 07777, 0640u);
 }
 
+TEST(RestoreDatabase, NobodyElseCanReadItWhileItIsMade) {
+  ArchivedDatabase database;
+  ::chmod(database.path.c_str(), 0644);
+  RestoreRequest request = database.in_place(1);
+  int looked = 0;
+  request.options.progress = [&](std::uint64_t, std::uint64_t) {
+    for (const auto& entry : fs::directory_iterator(database.folder.path(""))) {
+      if (entry.path().filename().string().find("litewright-tmp") == std::string::npos) continue;
+      EXPECT_EQ(entry.status().permissions(), fs::perms::owner_read | fs::perms::owner_write);
+      looked++;
+    }
+  };
+  database.restore(request);
+  EXPECT_GT(looked, 0);
+  EXPECT_EQ(fs::status(database.path).permissions(), fs::perms(0644));
+  const mode_t mask = ::umask(027);
+  database.restore(database.to(database.folder.path("new.db"), 1));
+  ::umask(mask);
+  EXPECT_EQ(fs::status(database.folder.path("new.db")).permissions(), fs::perms(0640));
+}
+
 TEST(RestoreDatabase, AWalLeftBehindIsKeptAsideAndNeverAdopted) {
   ArchivedDatabase database;
   {
