@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "archive/catalogue.h"
 #include "base/error.h"
@@ -31,16 +32,16 @@ std::vector<TimelineRow> read_timeline(const ObjectStore& store, const Catalogue
   std::size_t left = all ? ~std::size_t{0} : kShownCommits;
   std::vector<TimelineRow> rows;
   Txid below(~std::uint64_t{0});  // commits that a later segment of the line has too are not shown twice
-  for (auto entry = line.rbegin(); entry != line.rend(); ++entry) {
-    const auto named = names.upper_bound((*entry)->start());
-    const bool has_name = named != names.end() && (*entry)->spans(named->first);
+  for (const SegmentEntry* entry : line | std::views::reverse) {
+    const auto named = names.upper_bound(entry->start());
+    const bool has_name = named != names.end() && entry->spans(named->first);
     if (left == 0 && !has_name) continue;
-    std::vector<CommitRecord> commits = Segment(store, (*entry)->name).commits();
-    for (auto commit = commits.rbegin(); commit != commits.rend(); ++commit) {
-      if (commit->txid >= below) continue;
-      below = commit->txid;
-      TimelineRow row{*commit, (*entry)->header.epoch, (*entry)->header.page_size, {}};
-      for (auto [name, end] = names.equal_range(commit->txid); name != end; ++name)
+    const std::vector<CommitRecord> commits = Segment(store, entry->name).commits();
+    for (const CommitRecord& commit : commits | std::views::reverse) {
+      if (commit.txid >= below) continue;
+      below = commit.txid;
+      TimelineRow row{commit, entry->header.epoch, entry->header.page_size, {}};
+      for (auto [name, end] = names.equal_range(commit.txid); name != end; ++name)
         row.names.push_back(name->second);
       if (left == 0 && row.names.empty()) continue;
       if (left > 0) left--;

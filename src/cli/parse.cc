@@ -14,8 +14,8 @@ namespace {
 
 std::string help_hint(const Command& command) { return fmt::format("litewright help {}", command.name); }
 
-Error usage_error(const Command& command, std::string message) {
-  return Error(ErrorCode::kUsage, std::move(message), help_hint(command));
+Error usage_error(const Command& command, const std::string& message) {
+  return Error(ErrorCode::kUsage, message, help_hint(command));
 }
 
 // CLI11 says "--at: 1 required TIME missing" and the like: kept, but in our spelling.

@@ -24,7 +24,7 @@ class EventPrinter {
  public:
   EventPrinter(Output& output, const Clock& clock) : output_(output), clock_(clock) {}
 
-  void event(const std::string& name, nlohmann::ordered_json body, const std::string& text) {
+  void event(const std::string& name, const nlohmann::ordered_json& body, const std::string& text) {
     const std::lock_guard lock(mutex_);
     nlohmann::ordered_json document = {{"event", name}, {"time", format_utc_time(clock_.wall())}};
     document.update(body);
