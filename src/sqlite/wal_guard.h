@@ -69,8 +69,8 @@ class WalGuard {
   bool try_truncate();
 
   // Keeps writers out (BEGIN IMMEDIATE; nothing is written). While it waits, `meanwhile` is called again and
-  // again: the capture and the hand-over must go on (FACTS 17); what it throws ends the wait. False: not to be had within the bound of
-  // tries.
+  // again: the capture and the hand-over must go on (FACTS 17); what it throws ends the wait. False: not to
+  // be had within the bound of tries.
   bool enter_gate(const std::function<void()>& meanwhile);
   void leave_gate();
 
