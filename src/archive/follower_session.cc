@@ -169,6 +169,7 @@ WalView Follower::Session::view(const WalIndex& index) {
 
 void Follower::Session::step() {
   const WalIndex index = guard.index();
+  if (handover->holds_checkpoint_lock() && !guard.checkpoint_locked()) handover->lost_checkpoint_lock();
   capture_now(index, handover->in_gate());
   flush_when_due();
   const HandoverAction action = handover->next(view(index), outcome);

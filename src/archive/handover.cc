@@ -92,6 +92,11 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
   }
 }
 
+void Handover::lost_checkpoint_lock() {
+  holding_ = false;
+  proof_owed_ = true;
+}
+
 // Found by the model in handover_test: a restart that was not ours, in the middle of an approach. Whatever
 // was under way would end a pin without the proof.
 bool Handover::abandon_for_proof(const HandoverOutcome& last) {

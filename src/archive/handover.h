@@ -82,6 +82,9 @@ class Handover {
   HandoverAction next(const WalView& seen, const HandoverOutcome& last);
   std::chrono::milliseconds wait() const { return wait_; }
 
+  // The CKPT lock had to be let go (a torn index can't be recovered under it): the proof is owed again.
+  void lost_checkpoint_lock();
+
   bool proof_owed() const { return proof_owed_; }
   bool holds_checkpoint_lock() const { return holding_; }
   // Also while the answer to kEnterGate is still owed.

@@ -130,7 +130,9 @@ WalIndex WalGuard::index() {
   return recovered_index();
 }
 
+// Recovery, ours or the application's, needs the CKPT lock: kept, it would make both wait for ten seconds.
 WalIndex WalGuard::recovered_index() {
+  if (checkpoint_locked_) unlock_checkpoint();
   for (int tries = 0; tries < kRecoveries; tries++) {
     if (!next_pinned_ && take_next()) drop_next();
     if (auto index = read_shared_wal_index(held_files_->index_head())) return *index;
@@ -198,6 +200,7 @@ bool WalGuard::lock_checkpoint() {
 }
 
 void WalGuard::unlock_checkpoint() {
+  if (!checkpoint_locked_) return;
   gate_files_->unlock_checkpoint();
   checkpoint_locked_ = false;
 }

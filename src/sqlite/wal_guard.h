@@ -55,7 +55,8 @@ class WalGuard {
   // Ends the next one instead: the old pin stays.
   void drop_next();
 
-  // The WAL index now. A torn header is waited for and at last recovered by a read of our own (FACTS 8).
+  // The WAL index now. A torn header is waited for and at last recovered by a read of our own (FACTS 8); a
+  // checkpoint lock of ours is let go for that.
   WalIndex index();
 
   // PASSIVE, by a connection of its own; does real work and syncs. A checkpoint lock of ours is let go just
