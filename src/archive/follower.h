@@ -28,7 +28,7 @@ struct FollowOptions {
   std::string database;                      // path
   std::string state_folder;                  // for the ledger's file
   std::uint64_t fence = 0;                   // the owner's number, written into each segment
-  std::uint64_t wal_limit_bytes = 16 << 20;  // a gate is due above it
+  std::uint64_t wal_limit_bytes = 12 << 20;  // a gate is due above it
   std::chrono::milliseconds flush_interval{15};
   std::chrono::milliseconds busy_flush_interval{250};  // while more than busy_flush_bytes come in an interval
   std::size_t busy_flush_bytes = 128 << 10;

@@ -124,7 +124,7 @@ Command protect_command() {
            "it stood; what changed meanwhile becomes one commit.",
        .options = {{.name = "wal-limit",
                     .value = "SIZE",
-                    .help = "reset the WAL when it is larger (default 16MiB)"}},
+                    .help = "reset the WAL when it is larger (default 12MiB)"}},
        .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
                     {"litewright protect app.db --archive /backup/app", "into another folder"},
                     {"litewright protect app.db --json", "one event a line, for a supervisor"}},
