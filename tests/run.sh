@@ -113,7 +113,7 @@ stage_docs() {
 }
 
 stage_e2e() { tests/e2e/run.py build/release; }
-stage_fuzz() { build fuzz && tests/fuzz/run.sh build/fuzz 10; }
+stage_fuzz() { build fuzz fuzzers && tests/fuzz/run.sh build/fuzz 10; }
 stage_soak() { build release litewright tests/harness/all && tests/e2e/run.py build/release --long; }
 
 case ${1:-} in
