@@ -22,6 +22,13 @@ milliseconds timeout_of(const json& request) {
       std::clamp<std::int64_t>(request.value("timeout_ms", std::int64_t{60'000}), 1, 3'600'000));
 }
 
+std::unique_ptr<FollowLock> lock_for(const ObjectStore& store, const ArchiverOptions& options) {
+  return std::make_unique<FollowLock>(FollowLockOptions{.database = options.follow.database,
+                                                        .state_folder = options.follow.state_folder,
+                                                        .archive = store.describe(),
+                                                        .reported_pid = options.reported_pid});
+}
+
 }  // namespace
 
 void name_point(ObjectStore& store, const std::string& name, Txid txid, const Clock& clock) {
@@ -33,6 +40,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
       clock_(clock),
       options_(std::move(options)),
       events_(std::move(events)),
+      database_lock_(lock_for(store, options_)),
       ownership_(store, clock, options_.follow.state_folder, options_.reported_pid) {
   options_.follow.fence = ownership_.fence();
   events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
@@ -49,6 +57,13 @@ std::shared_ptr<Follower> Archiver::follower() const {
   return follower_;
 }
 
+// Another file may have the name since the last round: it may be followed by somebody else already.
+void Archiver::lock_database() {
+  if (database_lock_ && database_lock_->is_of(options_.follow.database)) return;
+  database_lock_.reset();
+  database_lock_ = lock_for(store_, options_);
+}
+
 void Archiver::protect() {
   socket_ = std::make_unique<OwnerSocket>(
       ownership_.socket(),
@@ -59,6 +74,7 @@ void Archiver::protect() {
     const SteadyTime began = clock_.steady();
     std::optional<Error> failure;
     try {
+      lock_database();
       follower()->run(Follower::Until::kStopped);
     } catch (const Error& error) {
       if (!followed_once_) throw;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "archive/follow_lock.h"
 #include "archive/follower.h"
 #include "archive/owner.h"
 
@@ -28,7 +29,7 @@ struct BackupPoint {
 
 class Archiver {
  public:
-  // Takes the archive. Throws Error{kLocked} where somebody else has it.
+  // Takes the database, then the archive. Throws Error{kLocked} where somebody else has one of them.
   Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions options, FollowEvents events);
   ~Archiver();
 
@@ -47,12 +48,14 @@ class Archiver {
   void suspend(int connection);
   void resume(int connection);
   std::shared_ptr<Follower> follower() const;
+  void lock_database();
   bool wait_while_suspended();
 
   ObjectStore& store_;
   const Clock& clock_;
   ArchiverOptions options_;
   FollowEvents events_;
+  std::unique_ptr<FollowLock> database_lock_;  // before the archive is taken: a refusal leaves nothing there
   Ownership ownership_;
   std::atomic<bool> followed_once_ = false;
   mutable std::mutex mutex_;

@@ -76,6 +76,51 @@ TEST(Archiver, ASecondOneIsRefusedAndToldThePid) {
   }
 }
 
+// Each one's pin would block the other's gate, and the WAL would grow without bound.
+TEST(Archiver, ASecondOneOfTheSameDatabaseIsRefusedWhateverItsArchive) {
+  Application application;
+  MemoryStore store;
+  MemoryStore other;
+  const SystemClock clock;
+  const ArchiverOptions options{.follow = follow_options(application), .reported_pid = 4711};
+  {
+    const Archiver first(store, clock, options, {});
+    try {
+      const Archiver second(other, clock, options, {});
+      ADD_FAILURE();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kLocked);
+      EXPECT_NE(std::string(error.what()).find("by process 4711, into " + store.describe()),
+                std::string::npos)
+          << error.what();
+      EXPECT_NE(error.hint().find("kill 4711"), std::string::npos) << error.hint();
+    }
+    EXPECT_TRUE(other.list("").empty());  // refused before anything was made
+  }
+  EXPECT_EQ(Archiver(other, clock, options, {}).backup(std::nullopt).txid.value, 1u);
+}
+
+TEST(Archiver, AnotherFileUnderTheNameIsLockedAnew) {
+  Application application;
+  MemoryStore store;
+  RunningArchiver archiver(store, application);
+  OwnerClient client = connected(store);
+  client.ask({{"op", "suspend"}}, kPatience);
+  application.shell.close();
+  const std::string old = application.folder.path("old.db");
+  std::filesystem::copy_file(application.path, application.folder.path("new.db"));
+  std::filesystem::rename(application.path, old);
+  std::filesystem::rename(application.folder.path("new.db"), application.path);
+  client.ask({{"op", "resume"}}, kPatience);
+  OwnerClient again = connected(store);
+  const auto lock = [&](const std::string& database) {
+    FollowLock(FollowLockOptions{
+        .database = database, .state_folder = application.folder.path(""), .archive = "elsewhere"});
+  };
+  EXPECT_THROW(lock(application.path), Error);
+  lock(old);
+}
+
 TEST(Archiver, AnswersSyncBackupAndStatusAtItsSocket) {
   Application application;
   MemoryStore store;

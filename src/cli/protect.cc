@@ -128,7 +128,9 @@ Command protect_command() {
        .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
                     {"litewright protect app.db --archive /backup/app", "into another folder"},
                     {"litewright protect app.db --json", "one event a line, for a supervisor"}},
-       .exit_statuses = {{75, "another archiver holds this archive, or the database is locked exclusively"}},
+       .exit_statuses = {{75,
+                          "the database is followed already, another archiver holds this archive, or it is "
+                          "locked exclusively"}},
        .run = run_protect});
 }
 

@@ -188,6 +188,21 @@ def second_protect(context):
     protected.stop()
 
 
+def second_archive(context):
+    """Two followers of one database would keep each other's gate shut: the WAL would grow without bound."""
+    path = small_database(context)
+    protected = context.protect(path)
+    other = context.path("other-archive")
+    for command in (("protect", path, "--json", "--archive", other), ("backup", path, "--archive", other)):
+        answer = context.command(*command, status=None, timeout=20)
+        refuses(answer, 75, protected.pid, path + "-archive")
+    check(not os.path.exists(other), "the second archive was made")
+    grow(path, 3)
+    context.sync(path)
+    protected.stop()
+    context.command("backup", path, "--archive", other)
+
+
 def no_leftovers(path):
     """Nothing unfinished in the archive: every file is one that the format knows."""
     known = re.compile(r"(archive|owner|state)\.json|lock|segments/\d{16,20}-\d{16,20}\.lws|points/[^/]+\.json")
@@ -367,6 +382,7 @@ TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3)
     Test("an archive of a future version is refused and left alone", future_archive, 3),
     Test("a segment of a future version is named", future_segment, 3),
     Test("a second protect says who holds the archive", second_protect, 4),
+    Test("a second archive of a database that is followed is refused", second_archive, 4),
     Test("protect stopped at any moment leaves nothing half there", stopped_at_any_moment, 20, 90),
     Test("restore stopped at any moment leaves the target absent or whole", restore_stopped_at_any_moment, 15, 40),
     Test("a database replaced while it is followed is never called archived unseen", replaced_while_followed, 6),
