@@ -46,9 +46,8 @@ void write_all(int fd, Bytes data, const std::string& what) {
 // Invariant: the temporary is ours, linked, and flocked by us until it was published or unlinked.
 class Temporary {
  public:
-  Temporary(const std::string& root, std::string_view name)
+  Temporary(const Descriptor& top, const std::string& root, std::string_view name)
       : parts_(object_name_parts(name)), described_(root + "/" + std::string(name)) {
-    const Descriptor top = make_root(root);
     folder_ = make_folder(top.get(), std::span(parts_).first(parts_.size() - 1), root);
     for (int attempt = 0; attempt < kMaxAttempts && !file_; ++attempt) try_make();
     if (!file_) throw Error(ErrorCode::kIo, "no temporary name was left in the folder of " + described_);
@@ -127,7 +126,8 @@ class Temporary {
 
 class DirectoryWriter final : public ObjectWriter {
  public:
-  DirectoryWriter(const std::string& root, std::string_view name) : file_(root, name) {}
+  DirectoryWriter(const Descriptor& top, const std::string& root, std::string_view name)
+      : file_(top, root, name) {}
   void append(Bytes data) override {
     // After a failed write its bytes may be there in part: nothing may follow them.
     if (failed_) throw Error(ErrorCode::kIo, "an earlier write to this object failed");
@@ -174,14 +174,6 @@ class DirectoryReader final : public ObjectReader {
   std::string described_;
 };
 
-class DirectoryHold final : public ObjectStore::Hold {
- public:
-  explicit DirectoryHold(Descriptor lock) : lock_(std::move(lock)) {}
-
- private:
-  Descriptor lock_;
-};
-
 // Removes the temporaries that no living writer has flocked.
 void remove_leftovers(int root) {
   walk_files(root, "", [](int folder, const std::string& name, const std::string&) {
@@ -211,6 +203,64 @@ Descriptor lock_root(int root, const std::string& described) {
   throw Error(ErrorCode::kLocked, described + "/lock is being replaced again and again");
 }
 
+// A file beyond doubt: a disk that was unmounted and mounted again shows the same numbers, without our flock.
+struct FileId {
+  std::uint64_t device = 0, inode = 0, mount = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+std::optional<FileId> file_id(int folder, const char* name) {
+  struct statx about{};
+  if (statx(folder, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_MNT_ID, &about) != 0)
+    return std::nullopt;
+  const bool knows_mount = (about.stx_mask & STATX_MNT_ID) != 0;
+  return FileId{(std::uint64_t{about.stx_dev_major} << 32) | about.stx_dev_minor, about.stx_ino,
+                knows_mount ? about.stx_mnt_id : 0};
+}
+
+}  // namespace
+
+struct DirectoryStore::HeldPlace {
+  std::string root;
+  mutable std::mutex mutex;
+  Descriptor lock;  // flocked
+  FileId id;
+
+  bool is_at(const Descriptor& top) const {
+    const std::lock_guard guard(mutex);
+    return top && file_id(top.get(), "lock") == id;
+  }
+};
+
+namespace {
+
+class DirectoryHold final : public ObjectStore::Hold {
+ public:
+  explicit DirectoryHold(std::shared_ptr<DirectoryStore::HeldPlace> place) : place_(std::move(place)) {}
+
+  bool still_there() const override { return place_->is_at(open_root(place_->root)); }
+
+  void renew() override {
+    const Descriptor top = open_root(place_->root);
+    const auto there = top ? file_id(top.get(), "lock") : std::nullopt;
+    if (!there) {
+      throw Error(ErrorCode::kStoreUnreachable, place_->root + ": the archive that was here is gone",
+                  "is its disk mounted?");
+    }
+    const std::lock_guard guard(place_->mutex);
+    // The same file through another mount is still flocked by us: a second flock would wait for the first.
+    const bool same = there->device == place_->id.device && there->inode == place_->id.inode;
+    Descriptor lock = same ? Descriptor() : lock_root(top.get(), place_->root);
+    if (!same && !lock)
+      throw Error(ErrorCode::kLocked, place_->root + ": another archiver has taken this archive");
+    if (lock) place_->lock = std::move(lock);
+    place_->id = *there;
+  }
+
+ private:
+  std::shared_ptr<DirectoryStore::HeldPlace> place_;
+};
+
 }  // namespace
 
 DirectoryStore::DirectoryStore(std::string root) : root_(std::move(root)) {
@@ -219,7 +269,7 @@ DirectoryStore::DirectoryStore(std::string root) : root_(std::move(root)) {
 
 std::vector<ObjectInfo> DirectoryStore::list(std::string_view prefix) const {
   std::vector<ObjectInfo> found;
-  const Descriptor top = open_root(root_);
+  const Descriptor top = root_to_read();
   if (!top) return found;
   // Only the folder that the prefix names is read.
   std::vector<std::string> parts;
@@ -242,14 +292,14 @@ std::vector<ObjectInfo> DirectoryStore::list(std::string_view prefix) const {
 }
 
 std::unique_ptr<ObjectWriter> DirectoryStore::create(std::string_view name) {
-  return std::make_unique<DirectoryWriter>(root_, name);
+  return std::make_unique<DirectoryWriter>(root_to_write(), root_, name);
 }
 
 std::unique_ptr<ObjectReader> DirectoryStore::open(std::string_view name) const {
   const auto parts = object_name_parts(name);
   const std::string described = root_ + "/" + std::string(name);
   const Error absent(ErrorCode::kNoDatabase, "there is no " + described);
-  const Descriptor top = open_root(root_);
+  const Descriptor top = root_to_read();
   if (!top) throw absent;
   const Descriptor folder = open_folder(top.get(), std::span(parts).first(parts.size() - 1), root_);
   if (!folder) throw absent;
@@ -268,14 +318,14 @@ std::unique_ptr<ObjectReader> DirectoryStore::open(std::string_view name) const 
 }
 
 void DirectoryStore::replace(std::string_view name, Bytes content) {
-  Temporary file(root_, name);
+  Temporary file(root_to_write(), root_, name);
   file.append(content);
   file.publish(Temporary::IfThere::kReplace);
 }
 
 void DirectoryStore::remove(std::string_view name) {
   const auto parts = object_name_parts(name);
-  const Descriptor top = open_root(root_);
+  const Descriptor top = root_to_read();
   if (!top) return;
   const Descriptor folder = open_folder(top.get(), std::span(parts).first(parts.size() - 1), root_);
   if (!folder) return;
@@ -291,7 +341,38 @@ std::unique_ptr<ObjectStore::Hold> DirectoryStore::try_hold() {
   Descriptor lock = lock_root(top.get(), root_);
   if (!lock) return nullptr;
   remove_leftovers(top.get());
-  return std::make_unique<DirectoryHold>(std::move(lock));
+  const auto id = file_id(top.get(), "lock");
+  if (!id) throw Error(ErrorCode::kStoreUnreachable, root_ + "/lock vanished while it was taken");
+  auto place = std::make_shared<HeldPlace>();
+  place->root = root_;
+  place->lock = std::move(lock);
+  place->id = *id;
+  {
+    const std::lock_guard guard(mutex_);
+    held_ = place;
+  }
+  return std::make_unique<DirectoryHold>(std::move(place));
+}
+
+Descriptor DirectoryStore::root_to_read() const {
+  Descriptor top = open_root(root_);
+  std::shared_ptr<HeldPlace> held;
+  {
+    const std::lock_guard guard(mutex_);
+    held = held_.lock();
+  }
+  if (held && !held->is_at(top)) {
+    throw Error(
+        ErrorCode::kStoreUnreachable,
+        root_ + (top ? ": this is not the archive's folder any more" : ": the archive's folder is gone"),
+        "was its disk unmounted, or the folder renamed? it is taken up again when it is back");
+  }
+  return top;
+}
+
+Descriptor DirectoryStore::root_to_write() const {
+  Descriptor top = root_to_read();
+  return top ? std::move(top) : make_root(root_);
 }
 
 }  // namespace litewright

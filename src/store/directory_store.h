@@ -4,11 +4,17 @@
 // objects "~<16 hex digits>.tmp" in the folder of the object to be ('~' is in no object's name). A writer
 // holds flock on its temporary while it lives, so whoever holds the store can tell a killed writer's
 // leftovers and removes them in try_hold().
+//
+// While a hold lives, the store is the folder that was taken, not whatever lies under its name: where that
+// folder was renamed, replaced or unmounted every call throws Error{kStoreUnreachable} and makes nothing. An
+// archive must never go on in the empty folder below an unmounted disk. Hold::renew() takes it up again.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
+#include "store/folder_walk.h"
 #include "store/object_store.h"
 
 namespace litewright {
@@ -29,8 +35,15 @@ class DirectoryStore final : public ObjectStore {
   void remove(std::string_view name) override;
   std::unique_ptr<Hold> try_hold() override;
 
+  struct HeldPlace;  // which folder it is that a living hold has
+
  private:
+  Descriptor root_to_read() const;  // none where there is no folder
+  Descriptor root_to_write() const;
+
   std::string root_;
+  mutable std::mutex mutex_;
+  std::weak_ptr<HeldPlace> held_;
 };
 
 }  // namespace litewright

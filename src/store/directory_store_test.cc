@@ -215,5 +215,61 @@ TEST(DirectoryStore, keeps_no_descriptor_when_all_is_closed) {
   EXPECT_EQ(descriptors(), before);
 }
 
+TEST(DirectoryStore, a_held_store_that_was_renamed_away_is_unreachable_and_not_made_anew) {
+  const TestFolder folder;
+  DirectoryStore store(folder.path("archive"));
+  const auto hold = store.try_hold();
+  put_object(store, "segments/a", bytes("1"));
+  fs::rename(folder.path("archive"), folder.path("elsewhere"));
+  EXPECT_EQ(code_of([&] { put_object(store, "segments/b", bytes("2")); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { store.replace("owner.json", bytes("{}")); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { store.list(""); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { store.open("segments/a"); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { store.remove("segments/a"); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { hold->renew(); }), ErrorCode::kStoreUnreachable);
+  EXPECT_FALSE(fs::exists(folder.path("archive")));
+  // An empty folder in its place, as below an unmounted disk: neither that.
+  fs::create_directory(folder.path("archive"));
+  EXPECT_FALSE(hold->still_there());
+  EXPECT_EQ(code_of([&] { put_object(store, "segments/b", bytes("2")); }), ErrorCode::kStoreUnreachable);
+  EXPECT_EQ(code_of([&] { hold->renew(); }), ErrorCode::kStoreUnreachable);
+  EXPECT_TRUE(fs::is_empty(folder.path("archive")));
+  fs::remove(folder.path("archive"));
+  fs::rename(folder.path("elsewhere"), folder.path("archive"));
+  EXPECT_TRUE(hold->still_there());
+  put_object(store, "segments/b", bytes("2"));
+  EXPECT_EQ(store.list("segments/").size(), 2u);
+}
+
+TEST(DirectoryStore, a_hold_is_renewed_on_another_copy_of_the_store_unless_somebody_has_it) {
+  const TestFolder folder;
+  DirectoryStore store(folder.path("archive"));
+  const auto hold = store.try_hold();
+  put_object(store, "a", bytes("1"));
+  fs::rename(folder.path("archive"), folder.path("elsewhere"));
+  fs::copy(folder.path("elsewhere"), folder.path("archive"), fs::copy_options::recursive);
+  {
+    DirectoryStore other(folder.path("archive"));
+    const auto others = other.try_hold();
+    ASSERT_TRUE(others);
+    EXPECT_EQ(code_of([&] { hold->renew(); }), ErrorCode::kLocked);
+    EXPECT_FALSE(hold->still_there());
+  }
+  hold->renew();
+  EXPECT_TRUE(hold->still_there());
+  put_object(store, "b", bytes("2"));
+  DirectoryStore other(folder.path("archive"));
+  EXPECT_FALSE(other.try_hold());
+}
+
+TEST(DirectoryStore, a_store_that_nobody_holds_any_more_may_be_made_anew) {
+  const TestFolder folder;
+  DirectoryStore store(folder.path("archive"));
+  store.try_hold().reset();
+  fs::remove_all(folder.path("archive"));
+  put_object(store, "a", bytes("1"));
+  EXPECT_EQ(store.list("").size(), 1u);
+}
+
 }  // namespace
 }  // namespace litewright

@@ -68,6 +68,12 @@ class ObjectStore {
   class Hold {
    public:
     virtual ~Hold() = default;
+    // False: what answers under the store's name is no longer what was taken (its disk was unmounted, its
+    // folder replaced). Nothing is put there meanwhile.
+    virtual bool still_there() const { return true; }
+    // Takes what is there now instead, if it is a store that was held before; makes nothing. Throws
+    // Error{kStoreUnreachable} where there is none, Error{kLocked} where somebody else has it.
+    virtual void renew() {}
   };
   virtual std::unique_ptr<Hold> try_hold() = 0;
 };
