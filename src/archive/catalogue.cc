@@ -107,6 +107,19 @@ void load_points(const ObjectStore& store, Catalogue& catalogue) {
                     [](const NamedPoint& point) { return std::pair(point.txid, point.name); });
 }
 
+void load_proofs(const ObjectStore& store, Catalogue& catalogue) {
+  for (const ObjectInfo& object : store.list(kProofFolder)) {
+    try {
+      catalogue.proofs.push_back(
+          parse_proof(read_object(store, object.name, kMaxDocumentBytes), object.name));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+      catalogue.bad_objects.push_back({object.name, error.what()});
+    }
+  }
+  std::ranges::sort(catalogue.proofs, {}, &RestoreProof::proven_at);
+}
+
 void load_segments(const ObjectStore& store, Catalogue& catalogue) {
   const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
   std::vector<FooterResult> results = read_footers(store, objects);
@@ -136,6 +149,7 @@ Catalogue Catalogue::load(const ObjectStore& store) {
   Catalogue catalogue;
   load_identity(store, catalogue);
   load_points(store, catalogue);
+  load_proofs(store, catalogue);
   load_segments(store, catalogue);
   return catalogue;
 }
@@ -197,6 +211,19 @@ const NamedPoint* Catalogue::find_point(std::string_view name) const {
   return found == points.end() ? nullptr : &*found;
 }
 
+const RestoreProof* Catalogue::newest_proof() const {
+  const RestoreProof* newest = nullptr;
+  for (const RestoreProof& proof : proofs) {
+    const auto holds = [&](const SegmentEntry& entry) {
+      return entry.first.txid <= proof.txid && proof.txid <= entry.last.txid;
+    };
+    if ((newest == nullptr || proof.txid >= newest->txid) && std::ranges::any_of(segments, holds)) {
+      newest = &proof;
+    }
+  }
+  return newest;
+}
+
 void require_known_format(const ObjectStore& store) {
   Catalogue ignored;
   load_identity(store, ignored);
@@ -240,6 +267,16 @@ void put_point(ObjectStore& store, const NamedPoint& point) {
   }
   const std::string document = point_document(point);
   store.replace(object, std::as_bytes(std::span(document)));
+}
+
+void put_proof(ObjectStore& store, const RestoreProof& proof) {
+  const std::string document = proof_document(proof);
+  put_object(store, proof_object(proof), std::as_bytes(std::span(document)));
+  const Catalogue catalogue = Catalogue::load(store);
+  const RestoreProof* newest = catalogue.newest_proof();
+  for (std::size_t i = 0; i + kMostProofs < catalogue.proofs.size(); ++i) {
+    if (&catalogue.proofs[i] != newest) store.remove(proof_object(catalogue.proofs[i]));
+  }
 }
 
 }  // namespace litewright

@@ -1,6 +1,7 @@
 // The catalogue: what an archive holds, rebuilt from the store alone. Local state is never needed.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,19 @@ struct NamedPoint {
   WallTime created{};
 };
 
+// proofs/<txid>-<when>.json: a restore that was really made and checked (docs/formats/archive.md).
+struct RestoreProof {
+  Txid txid;
+  Checksum128 checksum;  // of the whole database, as restored and as recorded
+  WallTime proven_at{};
+  std::chrono::duration<double>
+      restore_time{};               // from the archive to the proven file; the checks not counted
+  std::uint64_t bytes = 0;          // of the restored file
+  std::uint64_t bytes_read = 0;     // sum of the objects that the restore needed
+  std::vector<std::string> checks;  // what held: "checksum", "quick_check", "probe"
+  std::string host;                 // where: rates are a machine's
+};
+
 // A stretch of txids (base, last] that no object covers: the commits that are lost.
 struct MissingRange {
   Txid base, last;
@@ -61,6 +75,7 @@ class Catalogue {
   std::optional<ArchiveIdentity> identity;
   std::vector<SegmentEntry> segments;  // ascending by (base, last)
   std::vector<NamedPoint> points;      // ascending by txid
+  std::vector<RestoreProof> proofs;    // ascending by time
   std::vector<BadObject> bad_objects;
 
   // The segments that name every commit once, from the oldest snapshot (or, without one, the oldest segment)
@@ -72,6 +87,9 @@ class Catalogue {
   std::optional<CommitRecord> newest() const;
   std::optional<CommitRecord> oldest() const;  // the first of the oldest snapshot; absent without snapshot
   const NamedPoint* find_point(std::string_view name) const;
+  // The proof of the newest commit that was proven and that a segment still holds, of several of that commit
+  // the latest; null where there is none. Retention never removes that commit.
+  const RestoreProof* newest_proof() const;
 };
 
 // Throws Error{kDamaged} with a hint to upgrade where archive.json is of a future format; no archive is fine.
@@ -82,5 +100,9 @@ ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, 
 // Names a point (letters, digits, '.', '_', '-'; at most 64; Error{kUsage} otherwise). One of that name is
 // replaced only where it has the same txid: Error{kCantCreate} otherwise.
 void put_point(ObjectStore& store, const NamedPoint& point);
+// Records a proof, durably; needs no ownership: its name is its own. Of more than kMostProofs the oldest go,
+// the newest proven commit's never.
+inline constexpr std::size_t kMostProofs = 200;
+void put_proof(ObjectStore& store, const RestoreProof& proof);
 
 }  // namespace litewright

@@ -138,6 +138,76 @@ TEST(Catalogue, APointIsReplacedOnlyByOneOfTheSameCommit) {
   }
 }
 
+RestoreProof sample_proof(std::uint64_t txid, int when) {
+  return {.txid = Txid(txid),
+          .checksum = {txid, 0xfedcba9876543210u},
+          .proven_at = WallTime(std::chrono::seconds(1'900'000'000 + when)),
+          .restore_time = std::chrono::milliseconds(2310),
+          .bytes = 4096,
+          .bytes_read = 1024,
+          .checks = {"checksum", "quick_check"},
+          .host = "db\"1"};
+}
+
+TEST(Catalogue, FindsProofsAgainAndTellsTheNewestCommitProvenThatIsStillHeld) {
+  MemoryStore store;
+  put_segment(store, 0, 5, 3);
+  EXPECT_EQ(Catalogue::load(store).newest_proof(), nullptr);
+  put_proof(store, sample_proof(2, 1));  // of a commit that was since removed
+  EXPECT_EQ(Catalogue::load(store).newest_proof(), nullptr);
+  put_proof(store, sample_proof(5, 2));
+  put_proof(store, sample_proof(4, 3));
+  put_proof(store, sample_proof(9, 4));
+  const Catalogue catalogue = Catalogue::load(store);
+  ASSERT_EQ(catalogue.proofs.size(), 4u);
+  EXPECT_EQ(catalogue.newest_proof(), &catalogue.proofs[1]);
+  const RestoreProof& read = catalogue.proofs[1];
+  const RestoreProof made = sample_proof(5, 2);
+  EXPECT_EQ(read.checksum, made.checksum);
+  EXPECT_EQ(read.proven_at, made.proven_at);
+  EXPECT_EQ(read.restore_time, made.restore_time);
+  EXPECT_EQ(read.bytes, made.bytes);
+  EXPECT_EQ(read.bytes_read, made.bytes_read);
+  EXPECT_EQ(read.checks, made.checks);
+  EXPECT_EQ(read.host, made.host);
+  EXPECT_TRUE(catalogue.bad_objects.empty());
+}
+
+TEST(Catalogue, KeepsTheLastProofsAndTheOneOfTheNewestCommit) {
+  MemoryStore store;
+  put_segment(store, 0, 5);
+  put_proof(store, sample_proof(5, 0));
+  for (std::size_t i = 1; i <= kMostProofs + 1; ++i) put_proof(store, sample_proof(3, static_cast<int>(i)));
+  const Catalogue catalogue = Catalogue::load(store);
+  EXPECT_EQ(catalogue.proofs.size(), kMostProofs + 1);
+  EXPECT_EQ(catalogue.newest_proof()->txid, Txid(5));
+  EXPECT_EQ(catalogue.proofs[1].proven_at, sample_proof(3, 2).proven_at);
+}
+
+TEST(Catalogue, RefusesAProofThatIsNotWhatItShouldBe) {
+  const std::string sound = proof_document(sample_proof(5, 0));
+  const std::string name = proof_object(sample_proof(5, 0));
+  EXPECT_EQ(name, "proofs/0000000000000005-20300317T174640.000000000Z.json");
+  const std::pair<const char*, const char*> changes[] = {{"\"txid\": 5", "\"txid\": 6"},
+                                                         {"\"txid\": 5", "\"txid\": -5"},
+                                                         {"2.31", "-1"},
+                                                         {"2.31", "\"2\""},
+                                                         {"fedcba98", "FEDCBA98"},
+                                                         {"fedcba98", "fedcba9"},
+                                                         {"\"quick_check\"", "7"},
+                                                         {"[", "{\"a\":["},
+                                                         {"17:46:40.0", "17:46:41.0"},
+                                                         {"\"bytes\": 4096", "\"bytes\": 4096.5"},
+                                                         {"\"host\"", "\"guest\""}};
+  for (const auto& [from, to] : changes) {
+    std::string text = sound;
+    ASSERT_NE(text.find(from), std::string::npos) << from;
+    text.replace(text.find(from), std::string_view(from).size(), to);
+    EXPECT_THROW(parse_proof(text, name), Error) << text;
+  }
+  EXPECT_EQ(parse_proof(sound, name).txid, Txid(5));
+}
+
 TEST(Catalogue, ReportsBadObjectsAndReadsTheRest) {
   MemoryStore store;
   put_segment(store, 0, 5);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/time_text.h"
@@ -54,12 +55,43 @@ WallTime time_field(const Json& json, const char* key, std::string_view object) 
   throw damaged(object, fmt::format("field \"{}\" is no UTC time with nanoseconds", key));
 }
 
-std::string dumped(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 bool is_id(const std::string& text) {
   return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+double seconds_field(const Json& json, const char* key, std::string_view object) {
+  const auto field = json.find(key);
+  if (field == json.end() || !field->is_number() || !(field->get<double>() >= 0)) {
+    throw damaged(object, fmt::format("field \"{}\" is missing or no number of seconds", key));
+  }
+  return field->get<double>();
+}
+
+Checksum128 checksum_field(const Json& json, const char* key, std::string_view object) {
+  const std::string text = text_field(json, key, object);
+  Checksum128 sum;
+  const char* middle = text.data() + text.size() / 2;
+  const bool read =
+      is_id(text) && std::from_chars(text.data(), middle, sum.high, 16).ptr == middle &&
+      std::from_chars(middle, text.data() + text.size(), sum.low, 16).ptr == text.data() + text.size();
+  if (!read) throw damaged(object, fmt::format("field \"{}\" is not 32 hexadecimal digits", key));
+  return sum;
+}
+
+std::vector<std::string> texts_field(const Json& json, const char* key, std::string_view object) {
+  std::vector<std::string> texts;
+  const auto field = json.find(key);
+  for (const Json& text : field != json.end() && field->is_array() ? *field : Json::array()) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  if (field == json.end() || texts.size() != field->size()) {
+    throw damaged(object, fmt::format("field \"{}\" is missing or no list of texts", key));
+  }
+  return texts;
+}
+
+std::string dumped(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 void check_format(const Json& json, std::string_view object) {
@@ -86,6 +118,17 @@ std::string point_document(const NamedPoint& point) {
       Json{{"name", point.name}, {"txid", point.txid.value}, {"created", format_utc_time(point.created)}});
 }
 
+std::string proof_document(const RestoreProof& proof) {
+  return dumped(Json{{"txid", proof.txid.value},
+                     {"checksum", proof.checksum.hex()},
+                     {"proven", format_utc_time(proof.proven_at)},
+                     {"restore_seconds", proof.restore_time.count()},
+                     {"bytes", proof.bytes},
+                     {"bytes_read", proof.bytes_read},
+                     {"checks", proof.checks},
+                     {"host", proof.host}});
+}
+
 ArchiveIdentity parse_identity(const std::string& text, std::string_view object) {
   const Json json = parse_object(text, object);
   check_format(json, object);
@@ -109,6 +152,23 @@ NamedPoint parse_point(const std::string& text, std::string_view object) {
   return point;
 }
 
+RestoreProof parse_proof(const std::string& text, std::string_view object) {
+  const Json json = parse_object(text, object);
+  RestoreProof proof{
+      .txid = Txid(number_field(json, "txid", object)),
+      .checksum = checksum_field(json, "checksum", object),
+      .proven_at = time_field(json, "proven", object),
+      .restore_time = std::chrono::duration<double>(seconds_field(json, "restore_seconds", object)),
+      .bytes = number_field(json, "bytes", object),
+      .bytes_read = number_field(json, "bytes_read", object),
+      .checks = texts_field(json, "checks", object),
+      .host = text_field(json, "host", object)};
+  if (proof_object(proof) != object) {
+    throw damaged(object, "fields \"txid\" and \"proven\" are not what it is named after");
+  }
+  return proof;
+}
+
 bool valid_point_name(std::string_view name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -119,5 +179,11 @@ bool valid_point_name(std::string_view name) {
 }
 
 std::string point_object(std::string_view name) { return fmt::format("{}{}.json", kPointFolder, name); }
+
+std::string proof_object(const RestoreProof& proof) {
+  std::string when = format_utc_time(proof.proven_at);
+  std::erase_if(when, [](char c) { return c == '-' || c == ':'; });
+  return fmt::format("{}{:016}-{}.json", kProofFolder, proof.txid.value, when);
+}
 
 }  // namespace litewright

@@ -308,8 +308,8 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
   const Catalogue catalogue = Catalogue::load(store);
   VerifyReport report;
   for (const SegmentEntry& entry : catalogue.segments) report.bytes += entry.size;
-  report.objects = catalogue.segments.size() + catalogue.points.size() + catalogue.bad_objects.size() +
-                   (catalogue.identity ? 1 : 0);
+  report.objects = catalogue.segments.size() + catalogue.points.size() + catalogue.proofs.size() +
+                   catalogue.bad_objects.size() + (catalogue.identity ? 1 : 0);
   ByteMeter meter(options, report.bytes * 2);
   Faults faults = ByteCheck(store, catalogue, meter).run(options.threads, report);
   std::vector<SegmentEntry> sound;
