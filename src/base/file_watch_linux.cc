@@ -15,7 +15,7 @@ FileWatch::FileWatch(std::string path)
 
 void FileWatch::rearm() {
   if (!inotify_ || armed_) return;
-  armed_ = ::inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY) >= 0;
+  armed_ = ::inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY | IN_ONESHOT) >= 0;
 }
 
 void FileWatch::drain() {

@@ -1,5 +1,6 @@
 // Tells when a file is written, without opening it (FACTS 7: an inotify watch is no descriptor of the file).
-// Linux.
+// It tells once until drain(): a watch costs each write of the application 0.7 us, so that none is left on a
+// file that is written all the time. Linux.
 #pragma once
 
 #include <string>
