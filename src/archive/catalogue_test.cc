@@ -216,7 +216,7 @@ TEST(Catalogue, ReportsBadObjectsAndReadsTheRest) {
   cut.resize(cut.size() - 3);
   put_text(store, segment_name(Txid(5), Txid(7)), cut);
   put_text(store, "segments/what", "");
-  put_text(store, "points/p.json", R"({"name":"q","txid":3,"created":"2026-01-01T00:00:00.000000000Z"})");
+  put_text(store, "points/p.json", point_document({"q", Txid(3), WallTime{}}));
   put_text(store, "archive.json", "no json");
   const Catalogue catalogue = Catalogue::load(store);
   EXPECT_EQ(catalogue.segments.size(), 1u);
@@ -224,6 +224,18 @@ TEST(Catalogue, ReportsBadObjectsAndReadsTheRest) {
   for (const BadObject& object : catalogue.bad_objects) names.push_back(object.name);
   EXPECT_EQ(names, (std::vector<std::string>{"archive.json", "points/p.json", segment_name(Txid(5), Txid(7)),
                                              "segments/what"}));
+}
+
+TEST(Catalogue, TakesADamagedNumberOfTheFormatForDamageNotForTheFuture) {
+  MemoryStore store;
+  const SystemClock clock;
+  ensure_archive(store, "/data/app.db", clock);
+  std::string text = read_object(store, "archive.json");
+  text[text.find(": 1") + 2] = '3';
+  put_text(store, "archive.json", text);
+  const Catalogue catalogue = Catalogue::load(store);
+  ASSERT_EQ(catalogue.bad_objects.size(), 1u);
+  EXPECT_EQ(catalogue.bad_objects[0].reason, "archive.json: its checksum is not the recorded one");
 }
 
 TEST(Catalogue, RefusesAnArchiveOfAFutureFormatWithAHintToUpgrade) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "archive/sealed_document.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -19,12 +20,6 @@ constexpr std::size_t kIdDigits = 32;
 
 Error damaged(std::string_view object, const std::string& what) {
   return Error(ErrorCode::kDamaged, fmt::format("{}: {}", object, what));
-}
-
-Json parse_object(const std::string& text, std::string_view object) {
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) throw damaged(object, "not a JSON object");
-  return json;
 }
 
 std::string text_field(const Json& json, const char* key, std::string_view object) {
@@ -90,11 +85,11 @@ std::vector<std::string> texts_field(const Json& json, const char* key, std::str
   return texts;
 }
 
-std::string dumped(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-void check_format(const Json& json, std::string_view object) {
+// A format of the future may be sealed in another way or not at all: it is told before the seal is asked for.
+// Where there is one, it goes first: a damaged number is no future.
+void check_format(const std::string& text, std::string_view object) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || look_at_seal(text) == Seal::kBroken) return;
   const std::uint64_t format = number_field(json, "format", object);
   if (format == static_cast<std::uint64_t>(kArchiveFormat)) return;
   if (format == 0) throw damaged(object, "format 0 does not exist");
@@ -107,31 +102,31 @@ void check_format(const Json& json, std::string_view object) {
 }  // namespace
 
 std::string identity_document(const ArchiveIdentity& identity) {
-  return dumped(Json{{"format", identity.format},
-                     {"id", identity.id},
-                     {"database", identity.database},
-                     {"created", format_utc_time(identity.created)}});
+  return seal_document(Json{{"format", identity.format},
+                            {"id", identity.id},
+                            {"database", identity.database},
+                            {"created", format_utc_time(identity.created)}});
 }
 
 std::string point_document(const NamedPoint& point) {
-  return dumped(
+  return seal_document(
       Json{{"name", point.name}, {"txid", point.txid.value}, {"created", format_utc_time(point.created)}});
 }
 
 std::string proof_document(const RestoreProof& proof) {
-  return dumped(Json{{"txid", proof.txid.value},
-                     {"checksum", proof.checksum.hex()},
-                     {"proven", format_utc_time(proof.proven_at)},
-                     {"restore_seconds", proof.restore_time.count()},
-                     {"bytes", proof.bytes},
-                     {"bytes_read", proof.bytes_read},
-                     {"checks", proof.checks},
-                     {"host", proof.host}});
+  return seal_document(Json{{"txid", proof.txid.value},
+                            {"checksum", proof.checksum.hex()},
+                            {"proven", format_utc_time(proof.proven_at)},
+                            {"restore_seconds", proof.restore_time.count()},
+                            {"bytes", proof.bytes},
+                            {"bytes_read", proof.bytes_read},
+                            {"checks", proof.checks},
+                            {"host", proof.host}});
 }
 
 ArchiveIdentity parse_identity(const std::string& text, std::string_view object) {
-  const Json json = parse_object(text, object);
-  check_format(json, object);
+  check_format(text, object);
+  const Json json = open_sealed_document(text, object);
   ArchiveIdentity identity{.format = kArchiveFormat,
                            .id = text_field(json, "id", object),
                            .database = text_field(json, "database", object),
@@ -141,7 +136,7 @@ ArchiveIdentity parse_identity(const std::string& text, std::string_view object)
 }
 
 NamedPoint parse_point(const std::string& text, std::string_view object) {
-  const Json json = parse_object(text, object);
+  const Json json = open_sealed_document(text, object);
   NamedPoint point{.name = text_field(json, "name", object),
                    .txid = Txid(number_field(json, "txid", object)),
                    .created = time_field(json, "created", object)};
@@ -153,7 +148,7 @@ NamedPoint parse_point(const std::string& text, std::string_view object) {
 }
 
 RestoreProof parse_proof(const std::string& text, std::string_view object) {
-  const Json json = parse_object(text, object);
+  const Json json = open_sealed_document(text, object);
   RestoreProof proof{
       .txid = Txid(number_field(json, "txid", object)),
       .checksum = checksum_field(json, "checksum", object),

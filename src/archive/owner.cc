@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "archive/catalogue.h"
+#include "archive/sealed_document.h"
 #include "base/checksum.h"
 #include "base/error.h"
 
@@ -23,7 +24,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr char kOwnerObject[] = "owner.json";
 constexpr std::size_t kLongestLine = 1 << 20;
 
 std::string host_name() {
@@ -79,13 +79,26 @@ std::optional<std::string> receive_line(int descriptor, std::string& pending, mi
 }
 
 void write_owner(ObjectStore& store, const OwnerRecord& record) {
-  const json document = {{"fence", record.fence},
-                         {"pid", record.pid},
-                         {"host", record.host},
-                         {"socket", record.socket},
-                         {"since", record.since.time_since_epoch().count()}};
-  const std::string text = document.dump(2) + "\n";
-  store.replace(kOwnerObject, std::as_bytes(std::span(text)));
+  const std::string text = seal_document({{"fence", record.fence},
+                                          {"pid", record.pid},
+                                          {"host", record.host},
+                                          {"socket", record.socket},
+                                          {"since", record.since.time_since_epoch().count()}});
+  store.replace(std::string(kOwnerObject), std::as_bytes(std::span(text)));
+}
+
+// The number after the last owner's; where its record is lost or damaged, after the newest that is in a
+// segment.
+std::uint64_t next_fence(const ObjectStore& store) {
+  try {
+    if (const auto before = read_owner(store)) return before->fence + 1;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+  }
+  std::uint64_t newest = 0;
+  for (const SegmentEntry& entry : Catalogue::load(store).segments)
+    newest = std::max(newest, entry.header.fence);
+  return newest + 1;
 }
 
 Error held_by(const ObjectStore& store) {
@@ -102,16 +115,12 @@ Error held_by(const ObjectStore& store) {
 std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
   std::string text;
   try {
-    text = read_object(store, kOwnerObject);
+    text = read_object(store, std::string(kOwnerObject));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kNoDatabase) return std::nullopt;
     throw;
   }
-  const json document = json::parse(text, nullptr, false);
-  if (!document.is_object()) {
-    throw Error(ErrorCode::kDamaged, store.describe() + "/" + kOwnerObject + " is not JSON",
-                "remove it when no litewright runs on this archive");
-  }
+  const auto document = open_sealed_document(text, kOwnerObject);
   OwnerRecord record;
   record.fence = document.value("fence", std::uint64_t{0});
   record.pid = document.value("pid", 0);
@@ -126,9 +135,8 @@ Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& 
     : hold_(store.try_hold()) {
   if (!hold_) throw held_by(store);
   require_known_format(store);
-  const auto before = read_owner(store);
   const std::string place = store.describe();
-  record_.fence = before ? before->fence + 1 : 1;
+  record_.fence = next_fence(store);
   record_.pid = reported_pid != 0 ? reported_pid : ::getpid();
   record_.host = host_name();
   record_.socket =
@@ -225,7 +233,14 @@ void OwnerSocket::serve(Connection& connection) {
 }
 
 std::optional<OwnerClient> OwnerClient::connect(ObjectStore& store) {
-  const auto owner = read_owner(store);
+  std::optional<OwnerRecord> owner;
+  try {
+    owner = read_owner(store);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    if (store.try_hold()) return std::nullopt;  // nobody is there, and the next owner writes it anew
+    throw Error(ErrorCode::kDamaged, error.what(), "start its archiver again: it writes this anew");
+  }
   if (!owner) return std::nullopt;
   const sockaddr_un address = address_of(owner->socket);
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,8 +1,8 @@
 // One writer at a time: the owner of an archive, its fencing number, and the Unix socket at which it takes
 // requests.
 //
-// owner.json in the archive: {"fence": N, "pid": …, "host": …, "socket": …, "since": …}: who took it last. It
-// is held only as long as the store's hold is (ObjectStore::try_hold).
+// owner.json in the archive: {"fence": N, "pid": …, "host": …, "socket": …, "since": …, "seal": …}: who took
+// it last. It is held only as long as the store's hold is (ObjectStore::try_hold).
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,8 @@
 #include "store/object_store.h"
 
 namespace litewright {
+
+inline constexpr std::string_view kOwnerObject = "owner.json";
 
 struct OwnerRecord {
   std::uint64_t fence = 0;  // grows by one with each owner
@@ -29,6 +32,7 @@ struct OwnerRecord {
   WallTime since{};
 };
 
+// Throws Error{kDamaged} where the record is not as it was written.
 std::optional<OwnerRecord> read_owner(const ObjectStore& store);
 
 // Holds the archive for this process. Throws Error{kLocked} that names the owner where there is one.

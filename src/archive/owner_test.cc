@@ -8,6 +8,7 @@
 #include <atomic>
 #include <fstream>
 
+#include "archive/segment.h"
 #include "base/error.h"
 #include "base/test_folder.h"
 #include "store/memory_store.h"
@@ -55,6 +56,33 @@ TEST(Ownership, AnArchiveNobodyEverOwnedHasNoRecordAndADamagedOneIsSaid) {
   EXPECT_FALSE(read_owner(store));
   store.replace("owner.json", std::as_bytes(std::span("{\"fence\": ", 10)));
   EXPECT_THROW(read_owner(store), Error);
+}
+
+TEST(Ownership, ADamagedRecordKeepsNobodyOutAndTheFenceGoesOnAfterTheSegments) {
+  const TestFolder folder;
+  MemoryStore store;
+  const SystemClock clock;
+  CommitRecord commit;
+  commit.txid = Txid(1);
+  SegmentWriter(store, {.header = {.page_size = 512, .fence = 7, .base = Txid(0), .last = Txid(1)}})
+      .finish(std::vector{commit}, std::nullopt);
+  store.replace("owner.json", std::as_bytes(std::span("{\"fence\": ", 10)));
+  EXPECT_FALSE(OwnerClient::connect(store));
+  const Ownership ownership(store, clock, folder.path(""), 4711);
+  EXPECT_EQ(ownership.fence(), 8u);
+  EXPECT_EQ(read_owner(store)->fence, 8u);
+}
+
+TEST(OwnerClient, SaysWhatToDoWhereTheRecordOfALivingOwnerIsDamaged) {
+  Owned owned;
+  owned.store.replace("owner.json", std::as_bytes(std::span("{}")));
+  try {
+    OwnerClient::connect(owned.store);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kDamaged);
+    EXPECT_NE(error.hint().find("start its archiver again"), std::string::npos) << error.hint();
+  }
 }
 
 TEST(OwnerSocket, AnswersRequestsAndCarriesErrorsWithTheirCodeAndHint) {

@@ -12,6 +12,7 @@
 #include "archive/chain_proof.h"
 #include "archive/cover.h"
 #include "archive/documents.h"
+#include "archive/owner.h"
 #include "base/error.h"
 
 namespace litewright {
@@ -78,9 +79,7 @@ class ByteCheck {
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kDamaged) throw;
       const std::lock_guard lock(mutex_);
-      std::string what = error.what();
-      if (what.starts_with(entry.name + ": ")) what.erase(0, entry.name.size() + 2);
-      faults_[entry.name] = what;
+      faults_[entry.name] = error.what();
     }
     meter_.add(entry.size);
   }
@@ -247,7 +246,9 @@ class LossReport {
   }
 
   void add(const std::string& object, const std::string& what, std::optional<CommitRange> held) {
-    VerifyDamage damage{object, what, Txid(0), Txid(0)};
+    const std::string prefix = object + ": ";
+    VerifyDamage damage{object, what.starts_with(prefix) ? what.substr(prefix.size()) : what, Txid(0),
+                        Txid(0)};
     for (const CommitRange& lost : held ? lost_ : std::vector<CommitRange>()) {
       if (lost.last < held->first || lost.first > held->last) continue;
       // All that builds on it, up to the next snapshot, is lost with it.
@@ -330,6 +331,12 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
   losses.add_missing(catalogue.missing());
   losses.add_unreachable(sound);
   losses.add_points(catalogue.points);
+  try {
+    if (read_owner(store)) report.objects++;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    losses.add(std::string(kOwnerObject), error.what(), std::nullopt);
+  }
   const bool identity_bad = std::ranges::any_of(
       catalogue.bad_objects, [](const BadObject& object) { return object.name == kIdentityObject; });
   if (!catalogue.identity && !identity_bad && report.objects > 0) {
