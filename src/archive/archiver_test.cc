@@ -222,6 +222,22 @@ TEST(Archiver, ABackupThatWasStoppedIsNoBackup) {
   }
 }
 
+TEST(Archiver, ABackupWhoseStoreTakesNothingEndsWithTheStoresError) {
+  Application application;
+  application.insert();
+  FaultyStore store;
+  store.failures_left = 1'000'000;
+  const SystemClock clock;
+  Archiver archiver(store, clock, {.follow = follow_options(application)}, {});
+  try {
+    archiver.backup(std::nullopt);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "the store is away");
+  }
+  EXPECT_EQ(store.puts, 5);
+}
+
 TEST(Archiver, ADatabaseThatCannotBeFollowedIsSaidAtOnce) {
   Application application;
   application.run("PRAGMA journal_mode=DELETE;");

@@ -30,9 +30,7 @@ struct Follower::Session {
         uploader(owner.store_, newest ? newest->txid : Txid(0),
                  SegmentUploader::Events{
                      [this](Txid txid, std::uint64_t bytes) { follower.note_stored(txid, bytes); },
-                     [this](const Error& error) {
-                       warn(fmt::format("archive: {}; trying again", error.what()));
-                     }}),
+                     [this](const Error& error) { store_failed(error); }}),
         part(uploader.take_empty()) {}
 
   // On a failure the application comes first: out of the gate and off the database before the uploader, which
@@ -82,6 +80,14 @@ struct Follower::Session {
     if (follower.events_.warning) follower.events_.warning(text);
   }
 
+  // Told by the uploader's thread. Who follows tries for ever; a backup that somebody waits for ends with the
+  // store's own error, after 3 s.
+  void store_failed(const Error& error) {
+    if (until == Until::kArchived && ++store_failures >= kTriesOfABackup) throw Error(error);
+    warn(fmt::format("archive: {}; trying again", error.what()));
+  }
+
+  static constexpr int kTriesOfABackup = 5;
   Follower& follower;
   Until until;
   Catalogue catalogue;
@@ -91,6 +97,7 @@ struct Follower::Session {
   Ledger ledger;
   FrameCapture capture;
   std::optional<CommitRecord> newest;
+  int store_failures = 0;  // of the uploader's thread
   SegmentUploader uploader;
   std::unique_ptr<SegmentPart> part;
   std::optional<Handover> handover;

@@ -30,8 +30,8 @@ class SegmentUploader {
   struct Events {
     // Both called on the uploader's thread.
     std::function<void(Txid archived, std::uint64_t bytes)> stored;
-    std::function<void(const Error&)>
-        failed;  // it is tried again; a bound of capture's batches holds meanwhile
+    // It is tried again, unless this throws; a bound of capture's batches holds meanwhile.
+    std::function<void(const Error&)> failed;
   };
 
   SegmentUploader(ObjectStore& store, Txid archived, Events events);
