@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the end-to-end tests: tests/e2e/*_test.py and tests/scenarios/*_test.py, each against the built program alone.
+"""Runs the end-to-end tests: *_test.py of tests/e2e, tests/scenarios and tests/fault, each against the built program alone.
 
   run.py BUILD_DIR [--long] [--only NAME] [--seed N]
 
@@ -33,7 +33,7 @@ SKIPPED, PASSED = 77, 0
 
 
 def modules():
-    for folder in ("e2e", "scenarios"):
+    for folder in ("e2e", "scenarios", "fault"):
         for path in sorted((TESTS / folder).glob("*_test.py")):
             spec = importlib.util.spec_from_file_location(path.stem, path)
             module = importlib.util.module_from_spec(spec)

@@ -143,6 +143,30 @@ class Context:
         return report
 
 
+def send(pids, how):
+    for pid in pids:
+        try:
+            os.kill(pid, how)
+        except ProcessLookupError:
+            pass
+
+
+def wait_until_gone(pids, timeout=10):
+    """For processes that are no children of ours."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end and any(is_running(pid) for pid in pids):
+        time.sleep(.001)
+
+
+def is_running(pid):
+    """Until the last thread is gone the files are open and the locks held, even of a zombie."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Protect:
     """`litewright protect DB --json`; made when it says that it follows."""
 
@@ -215,6 +239,22 @@ class Protect:
         return ended
 
     def kill(self):
+        """The supervisor; its archiver notices and leaves in order."""
         self.process.kill()
         self.process.wait()
         self._reader.join(5)
+
+    def kill_all(self):
+        """The supervisor and its archiver, at one moment; returns when both are gone and their locks with them."""
+        send([self.pid], signal.SIGSTOP)  # first: it starts no archiver from here on
+        archivers = self.children()
+        send([*archivers, self.pid], signal.SIGKILL)
+        self.process.wait()
+        wait_until_gone(archivers)
+        self._reader.join(5)
+
+    def children(self):
+        try:
+            return [int(pid) for pid in pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        except FileNotFoundError:
+            return []
