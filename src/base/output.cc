@@ -24,6 +24,11 @@ std::size_t width_of(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
+// File names are bytes: what is not UTF-8 is shown as U+FFFD rather than not at all.
+std::string dumped(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void TextTable::add(std::vector<std::string> cells) {
@@ -59,6 +64,54 @@ std::string TextTable::render() const {
   add_line(titles);
   for (const auto& row : rows_) add_line(row);
   return text;
+}
+
+DocumentStream::DocumentStream(Output& output, int version, std::string_view shape) : output_(output) {
+  if (!output_.json()) return;
+  output_.write(fmt::format(R"({{"schema":"litewright/{}{}{}/{}")", output_.options_.command,
+                            shape.empty() ? "" : ".", shape, version));
+}
+
+DocumentStream::~DocumentStream() {
+  if (finished_ || !output_.json()) return;
+  try {
+    output_.write("\n");
+  } catch (const Error&) {
+    // What ended it early is on its way to be reported.
+  }
+}
+
+void DocumentStream::write_key(std::string_view key) { output_.write(fmt::format(R"(,"{}":)", key)); }
+
+void DocumentStream::add(std::string_view key, const nlohmann::ordered_json& value) {
+  if (!output_.json()) return;
+  write_key(key);
+  output_.write(dumped(value));
+}
+
+void DocumentStream::begin_list(std::string_view key) {
+  if (!output_.json()) return;
+  write_key(key);
+  output_.write("[");
+  first_item_ = true;
+}
+
+void DocumentStream::item(const nlohmann::ordered_json& value) {
+  if (!output_.json()) return;
+  if (!first_item_) output_.write(",");
+  output_.write(dumped(value));
+  first_item_ = false;
+}
+
+void DocumentStream::end_list() {
+  if (output_.json()) output_.write("]");
+}
+
+void DocumentStream::finish() {
+  finished_ = true;
+  if (!output_.json()) return;
+  output_.write("}\n");
+  output_.flush();
 }
 
 Output::Output(std::FILE* out, std::FILE* err, Options options)
@@ -97,8 +150,7 @@ void Output::document(const nlohmann::ordered_json& body, int version) {
   nlohmann::ordered_json document;
   document["schema"] = fmt::format("litewright/{}/{}", options_.command, version);
   document.update(body);
-  // File names are bytes: what is not UTF-8 is shown as U+FFFD rather than not at all.
-  write(document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  write(dumped(document) + "\n");
   flush();
 }
 

@@ -79,12 +79,38 @@ class Output {
   void flush();
 
  private:
+  friend class DocumentStream;
   void write(std::string_view text);
 
   std::FILE* out_;
   std::FILE* err_;
   Options options_;
   bool reader_gone_ = false;
+};
+
+// A document whose lists are too long to be held in memory: keys and items are written as they come, in that
+// order, on one line like Output::document(). Nothing as text. Borrows the output, to which nothing else is
+// written meanwhile. Destroyed without finish(), the line is ended as it is: what failed is said on the next.
+class DocumentStream {
+ public:
+  // `shape`: a command's other object, {"schema": "litewright/<command>.<shape>/<version>", …}.
+  explicit DocumentStream(Output& output, int version = 1, std::string_view shape = {});
+  ~DocumentStream();
+  DocumentStream(const DocumentStream&) = delete;
+  DocumentStream& operator=(const DocumentStream&) = delete;
+
+  void add(std::string_view key, const nlohmann::ordered_json& value);
+  void begin_list(std::string_view key);
+  void item(const nlohmann::ordered_json& value);
+  void end_list();
+  void finish();
+
+ private:
+  void write_key(std::string_view key);
+
+  Output& output_;
+  bool first_item_ = true;
+  bool finished_ = false;
 };
 
 // True if `stream` is a terminal and NO_COLOR (its value, null where unset) does not forbid colour.

@@ -82,6 +82,41 @@ TEST(Output, JsonIsOneObjectALineWithItsSchemaFirst) {
   EXPECT_EQ(printed.err, "a note\n");
 }
 
+TEST(DocumentStream, WritesTheSameLineAsADocumentPieceByPiece) {
+  const nlohmann::ordered_json items = {{{"a", 1}}, "x\xff", 3.5};
+  Memory whole, pieces, err;
+  Output first(whole.stream(), err.stream(), {.command = "log", .format = OutputFormat::kJson});
+  first.document({{"one", 1}, {"items", items}, {"none", nlohmann::ordered_json::array()}, {"last", "\n"}},
+                 2);
+  Output second(pieces.stream(), err.stream(), {.command = "log", .format = OutputFormat::kJson});
+  DocumentStream stream(second, 2);
+  stream.add("one", 1);
+  stream.begin_list("items");
+  for (const auto& item : items) stream.item(item);
+  stream.end_list();
+  stream.begin_list("none");
+  stream.end_list();
+  stream.add("last", "\n");
+  stream.finish();
+  EXPECT_EQ(pieces.text(), whole.text());
+  EXPECT_EQ(pieces.text().find('\n'), pieces.text().size() - 1);
+}
+
+TEST(DocumentStream, EndsItsLineWhenItIsCutShortAndIsNothingAsText) {
+  Memory out, err;
+  Output json(out.stream(), err.stream(), {.command = "log", .format = OutputFormat::kJson});
+  {
+    DocumentStream(json).begin_list("items");
+  }
+  EXPECT_EQ(out.text(), "{\"schema\":\"litewright/log/1\",\"items\":[\n");
+  Memory people;
+  Output text(people.stream(), err.stream(), {.command = "log"});
+  DocumentStream nothing(text);
+  nothing.add("a", 1);
+  nothing.finish();
+  EXPECT_EQ(people.text(), "");
+}
+
 TEST(Output, ColourOnlyWhereItIsWanted) {
   Memory out;
   const Output plain(out.stream(), out.stream(), {.command = "test"});

@@ -1,12 +1,16 @@
 // litewright log: an archive's timeline.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <ranges>
+#include <set>
 
 #include "archive/catalogue.h"
+#include "archive/restore_estimate.h"
 #include "base/error.h"
+#include "base/host_name.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -14,42 +18,93 @@
 namespace litewright {
 namespace {
 
-constexpr std::size_t kShownCommits = 20;
+constexpr std::uint64_t kShownCommits = 20;
 
 struct TimelineRow {
   CommitRecord commit;
   std::uint32_t epoch = 1;
   std::uint32_t page_size = 0;
-  std::vector<std::string> names;
+  std::vector<std::string> names = {};
+  const RestoreProof* proof = nullptr;  // the latest of this commit
+  std::optional<std::chrono::duration<double>> restore_time = {};
 };
 
-// Newest last. Without `all` only the last few commits, and every named one; the segments in between are not
-// read.
-std::vector<TimelineRow> read_timeline(const ObjectStore& store, const Catalogue& catalogue, bool all) {
-  std::multimap<Txid, std::string> names;
-  for (const NamedPoint& point : catalogue.points) names.emplace(point.txid, point.name);
-  const auto line = catalogue.line();
-  std::size_t left = all ? ~std::size_t{0} : kShownCommits;
-  std::vector<TimelineRow> rows;
-  Txid below(~std::uint64_t{0});  // commits that a later segment of the line has too are not shown twice
-  for (const SegmentEntry* entry : line | std::views::reverse) {
-    const auto named = names.upper_bound(entry->start());
-    const bool has_name = named != names.end() && entry->spans(named->first);
-    if (left == 0 && !has_name) continue;
-    const std::vector<CommitRecord> commits = Segment(store, entry->name).commits();
-    for (const CommitRecord& commit : commits | std::views::reverse) {
-      if (commit.txid >= below) continue;
-      below = commit.txid;
-      TimelineRow row{commit, entry->header.epoch, entry->header.page_size, {}};
-      for (auto [name, end] = names.equal_range(commit.txid); name != end; ++name)
-        row.names.push_back(name->second);
-      if (left == 0 && row.names.empty()) continue;
-      if (left > 0) left--;
-      rows.push_back(std::move(row));
+// Goes through an archive's commits, the oldest first, one segment's in memory at a time. Without `all` only
+// the last few commits, the named ones and the newest proven one; the segments in between are not read.
+class Timeline {
+ public:
+  Timeline(const ObjectStore& store, const Catalogue& catalogue, bool all)
+      : store_(store), catalogue_(catalogue), line_(catalogue.line()), estimate_(catalogue, host_name()) {
+    for (const NamedPoint& point : catalogue.points) names_.emplace(point.txid, point.name);
+    for (const RestoreProof& proof : catalogue.proofs) proofs_[proof.txid] = &proof;
+    shown_from_ = all ? Txid(0) : last_commits();
+    for (const NamedPoint& point : catalogue.points) wanted_.insert(point.txid);
+    if (const RestoreProof* proof = catalogue.newest_proof()) wanted_.insert(proof->txid);
+  }
+
+  void visit(const std::function<void(const TimelineRow&)>& each) {
+    Txid shown(0);  // commits that an earlier segment of the line has too are not shown twice
+    for (const SegmentEntry* entry : line_) {
+      const auto wanted = wanted_.upper_bound(std::max(shown, entry->start()));
+      const bool any = entry->last.txid >= shown_from_ || (wanted != wanted_.end() && entry->spans(*wanted));
+      for (const CommitRecord& commit : any ? commits_of(*entry) : std::vector<CommitRecord>()) {
+        if (commit.txid <= shown) continue;
+        shown = commit.txid;
+        if (commit.txid >= shown_from_ || wanted_.contains(commit.txid)) each(row(commit, *entry));
+      }
     }
   }
-  std::reverse(rows.begin(), rows.end());
-  return rows;
+
+  // Objects whose commits could not be read on the way.
+  const std::vector<BadObject>& damaged() const { return damaged_; }
+  const RestoreEstimate& estimate() const { return estimate_; }
+
+ private:
+  Txid last_commits() const {
+    std::uint64_t left = kShownCommits;
+    for (auto entry = line_.rbegin(); entry != line_.rend(); ++entry) {
+      const Txid before = entry + 1 == line_.rend() ? Txid(0) : (*(entry + 1))->last.txid;
+      const Txid start = std::max((*entry)->start(), before);
+      const std::uint64_t commits = (*entry)->last.txid.value - start.value;
+      if (commits >= left) return Txid((*entry)->last.txid.value - left + 1);
+      left -= commits;
+    }
+    return Txid(0);
+  }
+
+  std::vector<CommitRecord> commits_of(const SegmentEntry& entry) {
+    try {
+      return Segment(store_, entry.name).commits();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+      damaged_.push_back({entry.name, error.what()});
+      return {};
+    }
+  }
+
+  TimelineRow row(const CommitRecord& commit, const SegmentEntry& entry) const {
+    TimelineRow row{.commit = commit, .epoch = entry.header.epoch, .page_size = entry.header.page_size};
+    for (auto [name, end] = names_.equal_range(commit.txid); name != end; ++name)
+      row.names.push_back(name->second);
+    const auto proof = proofs_.find(commit.txid);
+    if (proof != proofs_.end()) row.proof = proof->second;
+    row.restore_time = estimate_.of_commit(commit, row.page_size);
+    return row;
+  }
+
+  const ObjectStore& store_;
+  const Catalogue& catalogue_;
+  std::vector<const SegmentEntry*> line_;
+  RestoreEstimate estimate_;
+  std::multimap<Txid, std::string> names_;
+  std::map<Txid, const RestoreProof*> proofs_;  // the latest of each commit
+  std::set<Txid> wanted_;
+  Txid shown_from_;
+  std::vector<BadObject> damaged_;
+};
+
+std::string shown(std::chrono::duration<double> time) {
+  return format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(time));
 }
 
 nlohmann::ordered_json row_document(const TimelineRow& row) {
@@ -61,7 +116,19 @@ nlohmann::ordered_json row_document(const TimelineRow& row) {
                                      {"reconciled", row.commit.reconciled}};
   if (row.commit.reconciled) document["gap_since"] = format_utc_time(row.commit.gap_since);
   if (!row.names.empty()) document["names"] = row.names;
+  if (row.restore_time) document["restore_seconds"] = row.restore_time->count();
   return document;
+}
+
+nlohmann::ordered_json proof_json(const RestoreProof& proof) {
+  return {{"txid", proof.txid.value},
+          {"time", format_utc_time(proof.proven_at)},
+          {"checksum", proof.checksum.hex()},
+          {"restore_seconds", proof.restore_time.count()},
+          {"bytes", proof.bytes},
+          {"bytes_read", proof.bytes_read},
+          {"checks", proof.checks},
+          {"host", proof.host}};
 }
 
 std::string remark(const TimelineRow& row) {
@@ -71,20 +138,46 @@ std::string remark(const TimelineRow& row) {
     text += fmt::format("{}gap, reconciled: not followed since {}", text.empty() ? "" : "; ",
                         format_local_time(row.commit.gap_since));
   }
+  if (row.proof != nullptr) {
+    text += fmt::format("{}proven {} in {}", text.empty() ? "" : "; ",
+                        format_local_time(row.proof->proven_at), shown(row.proof->restore_time));
+  }
   return text;
 }
 
-void print_text(Output& output, const ArchivePlace& place, const Catalogue& catalogue,
-                const std::vector<TimelineRow>& rows) {
-  TextTable table(
-      {{"commit", TextTable::Align::kRight}, {"seen"}, {"size", TextTable::Align::kRight}, {"epoch"}, {""}});
-  for (const TimelineRow& row : rows) {
-    table.add({std::to_string(row.commit.txid.value),
-               format_local_time(row.commit.seen_at, Precision::kMilliseconds),
-               format_size(std::uint64_t{row.commit.page_count} * row.page_size), std::to_string(row.epoch),
-               remark(row)});
+// As wide as its cells can be: rows are printed as they come.
+class TimelineText {
+ public:
+  TimelineText(Output& output, const Catalogue& catalogue, bool estimates)
+      : output_(output), estimates_(estimates) {
+    const auto newest = catalogue.newest();
+    width_ = std::max<std::size_t>(6, newest ? std::to_string(newest->txid.value).size() : 0);
+    print("commit", "seen", "size", "epoch", "restore", "");
   }
-  output.table(table);
+  void add(const TimelineRow& row) {
+    print(std::to_string(row.commit.txid.value),
+          format_local_time(row.commit.seen_at, Precision::kMilliseconds),
+          format_size(std::uint64_t{row.commit.page_count} * row.page_size), std::to_string(row.epoch),
+          row.restore_time ? fmt::format("about {}", shown(*row.restore_time)) : "", remark(row));
+  }
+
+ private:
+  void print(std::string_view commit, std::string_view seen, std::string_view size, std::string_view epoch,
+             std::string_view restore, std::string_view rest) {
+    std::string line = fmt::format("{:>{}}  {:<23}  {:>9}  {:<5}  ", commit, width_, seen, size, epoch);
+    if (estimates_) line += fmt::format("{:<12}  ", restore);
+    line += rest;
+    line.erase(line.find_last_not_of(' ') + 1);
+    output_.line(line);
+  }
+
+  Output& output_;
+  bool estimates_;
+  std::size_t width_;
+};
+
+void print_summary(Output& output, const ArchivePlace& place, const Catalogue& catalogue,
+                   const std::vector<BadObject>& damaged) {
   const auto oldest = catalogue.oldest();
   const auto newest = catalogue.newest();
   if (oldest && newest) {
@@ -92,12 +185,20 @@ void print_text(Output& output, const ArchivePlace& place, const Catalogue& cata
                             format_local_time(oldest->seen_at), newest->txid.value,
                             format_local_time(newest->seen_at)));
   }
+  if (const RestoreProof* proof = catalogue.newest_proof()) {
+    output.line(fmt::format("newest proof: commit {} was restored and checked {} in {}", proof->txid.value,
+                            format_local_time(proof->proven_at), shown(proof->restore_time)));
+  } else {
+    output.line(fmt::format("no restore was proven yet: litewright verify {} --drill", place.display));
+  }
   for (const MissingRange& gap : catalogue.missing()) {
     output.line(output.paint(Ink::kRed, "missing: ") +
                 fmt::format("commits {} to {}", gap.base.value + 1, gap.last.value));
   }
-  for (const BadObject& bad : catalogue.bad_objects) {
-    output.line(output.paint(Ink::kRed, "damaged: ") + bad.name + ": " + bad.reason);
+  for (const auto& objects : {catalogue.bad_objects, damaged}) {
+    for (const BadObject& bad : objects) {
+      output.line(output.paint(Ink::kRed, "damaged: ") + bad.name + ": " + bad.reason);
+    }
   }
   output.line(fmt::format("archive: {}, {} segments", place.store->describe(), catalogue.segments.size()));
 }
@@ -106,26 +207,35 @@ int run_log(const Invocation& invocation) {
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMayBeMissing);
   require_archive(place);
   const Catalogue catalogue = Catalogue::load(*place.store);
-  const std::vector<TimelineRow> rows = read_timeline(*place.store, catalogue, invocation.flag("all"));
+  Timeline timeline(*place.store, catalogue, invocation.flag("all"));
   Output& output = invocation.session.output;
-  print_text(output, place, catalogue, rows);
-  nlohmann::ordered_json commits = nlohmann::ordered_json::array();
-  for (const TimelineRow& row : rows) commits.push_back(row_document(row));
+  TimelineText text(output, catalogue, timeline.estimate().known());
+  DocumentStream document(output);
+  document.add("archive", place.store->describe());
+  document.add("id", catalogue.identity ? catalogue.identity->id : "");
+  document.begin_list("commits");
+  timeline.visit([&](const TimelineRow& row) {
+    text.add(row);
+    if (output.json()) document.item(row_document(row));
+  });
+  document.end_list();
+  print_summary(output, place, catalogue, timeline.damaged());
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   for (const MissingRange& gap : catalogue.missing()) {
     missing.push_back({{"first", gap.base.value + 1}, {"last", gap.last.value}});
   }
+  nlohmann::ordered_json proofs = nlohmann::ordered_json::array();
+  for (const RestoreProof& proof : catalogue.proofs) proofs.push_back(proof_json(proof));
   std::uint64_t bytes = 0;
   for (const SegmentEntry& entry : catalogue.segments) bytes += entry.size;
-  output.document({{"archive", place.store->describe()},
-                   {"id", catalogue.identity ? catalogue.identity->id : ""},
-                   {"commits", commits},
-                   {"missing", missing},
-                   {"damaged", catalogue.bad_objects.size()},
-                   {"segments", catalogue.segments.size()},
-                   {"bytes", bytes}});
-  return catalogue.missing().empty() && catalogue.bad_objects.empty() ? 0
-                                                                      : static_cast<int>(ErrorCode::kDamaged);
+  const std::size_t damaged = catalogue.bad_objects.size() + timeline.damaged().size();
+  document.add("missing", missing);
+  document.add("damaged", damaged);
+  document.add("segments", catalogue.segments.size());
+  document.add("bytes", bytes);
+  document.add("proofs", proofs);
+  document.finish();
+  return catalogue.missing().empty() && damaged == 0 ? 0 : static_cast<int>(ErrorCode::kDamaged);
 }
 
 }  // namespace
@@ -135,8 +245,10 @@ Command log_command() {
       {.name = "log",
        .summary = "the timeline: which commits can be restored",
        .description =
-           "The last commits, the points named by hand, gaps and damage. Each row's number is what "
-           "litewright restore --tx takes.",
+           "The last commits, the points named by hand, proofs, gaps and damage. Each row's number is what "
+           "litewright restore --tx takes. Once a restore was proven (litewright verify --drill), each row "
+           "says "
+           "about how long a restore of it would take.",
        .options = {{.name = "all", .help = "every commit, not only the last 20"}},
        .examples = {{"litewright log app.db", "the last commits"},
                     {"litewright log app.db --all --json", "all of them, for a program"}},
