@@ -103,16 +103,16 @@ class Assembler {
 }  // namespace
 
 void assemble_pages(const PlanSources& plan, std::span<const MergeSource> part, PageNumber from,
-                    PageNumber to, PageSink& sink) {
+                    PageNumber to, PageSink& sink, const PageSet* only) {
   const PageNumber lock = lock_page(plan.page_size());
   to = std::min(to, PageNumber(plan.commit().page_count));
   if (to < from) return;
-  PageMerge merge(part, from, to);
+  PageMerge merge(part, from, to, only);
   Assembler assembler(plan, merge, sink);
   PageNumber untouched = from;
   while (assembler.version() != nullptr) {
     const PageNumber page = assembler.version()->page;
-    if (page == lock) {
+    if (page == lock || (only != nullptr && !only->has(page))) {
       assembler.skip_page();
       continue;
     }

@@ -46,9 +46,10 @@ class PageSink {
 };
 
 // Gives `sink` every page of [from, to] as of the planned commit, as far as `part` of the sources goes. Pages
-// beyond the commit's size are left out; the lock page is always untouched. Throws Error{kDamaged}.
+// beyond the commit's size are left out; the lock page is always untouched. With `only`, the versions of
+// other pages are passed over, as if there were none. Throws Error{kDamaged}.
 void assemble_pages(const PlanSources& plan, std::span<const MergeSource> part, PageNumber from,
-                    PageNumber to, PageSink& sink);
+                    PageNumber to, PageSink& sink, const PageSet* only = nullptr);
 
 // One page on its way through its versions, in the room of the caller. `spare` is room for one more.
 class PageUnderWork {

@@ -50,11 +50,13 @@ std::vector<std::span<const MergeSource>> cut_by_overlap(std::span<const MergeSo
   return parts;
 }
 
-PageMerge::PageMerge(std::span<const MergeSource> sources, PageNumber from, PageNumber to)
-    : sources_(sources), from_(from), to_(to) {
+PageMerge::PageMerge(std::span<const MergeSource> sources, PageNumber from, PageNumber to,
+                     const PageSet* only)
+    : sources_(sources), from_(from), to_(to), only_(only) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const RunInfo& info = sources[i].info();
-    if (info.first_page <= to && info.last_page >= from) pending_.push_back(i);
+    const bool wanted = only == nullptr || only->any(info.first_page, info.last_page);
+    if (wanted && info.first_page <= to && info.last_page >= from) pending_.push_back(i);
   }
   std::ranges::sort(pending_, std::greater{},
                     [&](std::size_t i) { return order_of(sources_[i].info().first_page, i); });
@@ -90,7 +92,7 @@ void PageMerge::open_due() {
     const std::size_t slot = free_slots_.back();
     Open& open = open_[slot];
     open.source = source;
-    open.cursor.emplace(*sources_[source].segment, sources_[source].run, from_, to_);
+    open.cursor.emplace(*sources_[source].segment, sources_[source].run, from_, to_, only_);
     if (!advance(open)) continue;
     free_slots_.pop_back();
     heap_.push_back({order_of(open.version.page, source), slot});

@@ -35,7 +35,9 @@ std::vector<std::span<const MergeSource>> cut_by_overlap(std::span<const MergeSo
 // share segments. Damage throws Error{kDamaged} from next() and the constructor.
 class PageMerge {
  public:
-  PageMerge(std::span<const MergeSource> sources, PageNumber from, PageNumber to);
+  // With `only`, most of the pages that are not in it are left out.
+  PageMerge(std::span<const MergeSource> sources, PageNumber from, PageNumber to,
+            const PageSet* only = nullptr);
 
   // The next version, null at the end. Borrowed until the next call.
   const PageVersion* next();
@@ -60,6 +62,7 @@ class PageMerge {
 
   std::span<const MergeSource> sources_;
   PageNumber from_, to_;
+  const PageSet* only_;
   std::vector<std::size_t> pending_;  // sources not yet opened, the lowest first page last
   std::vector<Open> open_;
   std::vector<std::size_t> free_slots_;

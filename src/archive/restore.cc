@@ -69,10 +69,11 @@ class ProgressMeter {
 // pages without a version stay holes. In later parts it holds what the parts before made of the pages.
 class FileSink final : public PageSink {
  public:
-  FileSink(int fd, std::uint32_t page_size, bool first_part, ProgressMeter& meter)
+  FileSink(int fd, std::uint32_t page_size, bool first_part, const PageSet* only, ProgressMeter& meter)
       : fd_(fd),
         page_size_(page_size),
         first_part_(first_part),
+        only_(only),
         meter_(meter),
         buffer_(std::max<std::size_t>(kWriteBytes, page_size)) {}
 
@@ -96,7 +97,11 @@ class FileSink final : public PageSink {
 
   void untouched(PageNumber first, PageNumber last) override {
     if (!first_part_) return;
-    sum_ += zero_pages(first, last, page_size_);
+    if (only_ == nullptr) {
+      sum_ += zero_pages(first, last, page_size_);
+    } else {
+      make_zeros(first, last);
+    }
     meter_.add(last.value - first.value + 1);
   }
 
@@ -107,7 +112,7 @@ class FileSink final : public PageSink {
     ::sync_file_range(fd_, static_cast<off64_t>(offset(begin_)), static_cast<off64_t>(filled_),
                       SYNC_FILE_RANGE_WRITE);
     written_ += filled_;
-    if (first_part_) meter_.add(filled_ / page_size_);
+    if (first_part_ && only_ == nullptr) meter_.add(filled_ / page_size_);
     filled_ = 0;
   }
 
@@ -117,9 +122,20 @@ class FileSink final : public PageSink {
  private:
   std::uint64_t offset(PageNumber page) const { return std::uint64_t{page.value - 1} * page_size_; }
 
+  // The file holds something else in those that are to be made.
+  void make_zeros(PageNumber first, PageNumber last) {
+    for (std::uint64_t at = first.value; at <= last.value; ++at) {
+      const PageNumber page(static_cast<std::uint32_t>(at));
+      if (!only_->has(page)) continue;
+      std::ranges::fill(place(page), std::byte{0});
+      keep(page, zero_pages(page, page, page_size_));
+    }
+  }
+
   int fd_;
   std::uint32_t page_size_;
   bool first_part_;
+  const PageSet* only_;
   ProgressMeter& meter_;
   std::vector<std::byte> buffer_;
   std::size_t filled_ = 0;
@@ -132,8 +148,8 @@ class FileSink final : public PageSink {
 class PartWriter {
  public:
   PartWriter(const PlanSources& plan, std::span<const MergeSource> part, int fd, bool first_part,
-             ProgressMeter& meter)
-      : plan_(plan), part_(part), fd_(fd), first_part_(first_part), meter_(meter) {}
+             const PageSet* only, ProgressMeter& meter)
+      : plan_(plan), part_(part), fd_(fd), first_part_(first_part), only_(only), meter_(meter) {}
 
   void run(int threads, RestoreResult& result) {
     const std::uint32_t pages = plan_.commit().page_count;
@@ -159,8 +175,8 @@ class PartWriter {
       for (std::uint32_t range = next_++; range < ranges && !failed_; range = next_++) {
         const auto from = static_cast<std::uint32_t>(pages * range / ranges + 1);
         const auto to = static_cast<std::uint32_t>(pages * (range + 1) / ranges);
-        FileSink sink(fd_, plan_.page_size(), first_part_, meter_);
-        assemble_pages(plan_, part_, PageNumber(from), PageNumber(to), sink);
+        FileSink sink(fd_, plan_.page_size(), first_part_, only_, meter_);
+        assemble_pages(plan_, part_, PageNumber(from), PageNumber(to), sink, only_);
         sink.flush();
         const std::lock_guard lock(mutex_);
         sum_ += sink.sum();
@@ -177,6 +193,7 @@ class PartWriter {
   std::span<const MergeSource> part_;
   int fd_;
   bool first_part_;
+  const PageSet* only_;
   ProgressMeter& meter_;
   std::atomic<std::uint32_t> next_ = 0;
   std::atomic<bool> failed_ = false;
@@ -201,15 +218,6 @@ void read_pages(int fd, std::uint32_t page_size, std::uint32_t page_count,
       visit(PageNumber(static_cast<std::uint32_t>(done) + i + 1),
             Bytes(out).subspan(std::size_t{i} * page_size, page_size));
     }
-  }
-}
-
-// Takes the disk space at once: it lies together, and a disk too small is found before the work. Only where
-// the file system can; a hole in it reads as zeros all the same.
-void reserve(int fd, std::uint64_t size) {
-  if (size == 0 || ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
-  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
-    throw error_from_errno(errno, fmt::format("reserve {} for {}", format_size(size), kTarget));
   }
 }
 
@@ -271,17 +279,34 @@ class VisitSink final : public PageSink {
 
 }  // namespace
 
+void reserve_space(int fd, std::uint64_t size) {
+  if (size == 0 || ::fallocate(fd, 0, 0, static_cast<off_t>(size)) == 0) return;
+  if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
+    throw error_from_errno(errno, fmt::format("reserve {} for {}", format_size(size), kTarget));
+  }
+}
+
+int restore_threads(const RestoreOptions& options) {
+  if (options.threads > 0) return options.threads;
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostRestoreThreads);
+}
+
 RestoreResult restore_pages(const ObjectStore& store, const RestorePlan& plan, int file_descriptor,
                             const RestoreOptions& options) {
   const PlanSources sources(store, plan);
   const std::uint32_t page_count = plan.commit.page_count;
+  const int threads = restore_threads(options);
   RestoreResult result;
   result.page_count = page_count;
+  result.checksum = options.others;
   ProgressMeter meter(options, page_count);
-  reserve(file_descriptor, std::uint64_t{page_count} * plan.page_size);
-  const auto parts = cut_by_overlap(sources.sources(), options.max_open_runs);
+  // Where other pages are there already, their blocks may be shared: nothing is reserved anew.
+  if (options.only == nullptr) reserve_space(file_descriptor, std::uint64_t{page_count} * plan.page_size);
+  const std::size_t open_runs =
+      std::min(options.max_open_runs, kMostOpenRuns / static_cast<std::size_t>(threads));
+  const auto parts = cut_by_overlap(sources.sources(), std::max<std::size_t>(1, open_runs));
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    PartWriter(sources, parts[i], file_descriptor, i == 0, meter).run(options.threads, result);
+    PartWriter(sources, parts[i], file_descriptor, i == 0, options.only, meter).run(threads, result);
   }
   if (::ftruncate(file_descriptor, static_cast<off_t>(std::uint64_t{page_count} * plan.page_size)) != 0) {
     throw error_from_errno(errno, fmt::format("set the size of {}", kTarget));

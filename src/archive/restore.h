@@ -10,14 +10,28 @@
 
 namespace litewright {
 
+inline constexpr int kMostRestoreThreads = 8;
+// Frames open in all threads together: their memory.
+inline constexpr std::size_t kMostOpenRuns = 512;
+
 struct RestoreOptions {
-  int threads = 2;  // page ranges are merged in parallel
+  int threads = 0;  // page ranges are merged in parallel; 0: all cores, at most kMostRestoreThreads
   // Of runs that hold one and the same page at most so many are open at once in a thread (a decoded frame of
   // about 64 KiB each). More are laid over the file in several passes, the later over what the earlier made.
   std::size_t max_open_runs = 256;
+  // Only these pages are made (restore_delta.h): the file holds the others already, right, and their
+  // checksums make up `others`. Null: all.
+  const PageSet* only = nullptr;
+  Checksum128 others = {};
   // Called with pages done and all pages, from any of the threads (serialised), a few times a second.
   std::function<void(std::uint64_t, std::uint64_t)> progress = {};
 };
+
+// Takes the disk space at once: it lies together, and a disk too small is found before the work. Only where
+// the file system can; what is not written reads as zeros all the same.
+void reserve_space(int file_descriptor, std::uint64_t size);
+// As many as the options mean on this machine.
+int restore_threads(const RestoreOptions& options);
 
 struct RestoreResult {
   std::uint32_t page_count = 0;

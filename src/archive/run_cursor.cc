@@ -22,8 +22,9 @@ constexpr std::uint32_t kChecksumsAhead = 1024;
 // Invariant: `records` reads from `raw`, `checks` from `check_bytes`, `ended` from `window`, all of the frame
 // before next_frame.
 struct RunCursor::State {
-  State(const Segment::State& opened, std::size_t run_index, PageNumber begin, PageNumber end)
-      : segment(opened), run(run_index), from(begin), to(end), index(opened, run_index) {
+  State(const Segment::State& opened, std::size_t run_index, PageNumber begin, PageNumber end,
+        const PageSet* pages)
+      : segment(opened), run(run_index), from(begin), to(end), only(pages), index(opened, run_index) {
     const auto first = std::ranges::partition_point(
         index.frames, [&](const auto& frame) { return frame.entry.last_page < from; });
     next_frame = static_cast<std::size_t>(first - index.frames.begin());
@@ -32,6 +33,7 @@ struct RunCursor::State {
   [[noreturn]] void damaged(const std::string& what) const {
     segment.damaged(fmt::format("frame {} of run {}: {}", next_frame - 1, run, what));
   }
+  bool skip_to_wanted();
   bool load_frame();
   void load_ended(const RunFrames::Frame& frame);
   std::optional<PageVersion> next();
@@ -40,6 +42,7 @@ struct RunCursor::State {
   const Segment::State& segment;
   std::size_t run;
   PageNumber from, to;
+  const PageSet* only;
   RunFrames index;
   std::size_t next_frame = 0;
   std::vector<std::byte> raw, check_bytes, window;
@@ -67,10 +70,20 @@ void RunCursor::State::load_ended(const RunFrames::Frame& frame) {
   ended = ByteReader(part);
 }
 
+// Passes over frames without a page of `only`; false where none is left.
+bool RunCursor::State::skip_to_wanted() {
+  for (; next_frame < index.frames.size(); ++next_frame) {
+    const FrameEntry& frame = index.frames[next_frame].entry;
+    if (frame.first_page > to) return false;
+    if (only == nullptr || only->any(frame.first_page, frame.last_page)) return true;
+    last_page = PageNumber(0);  // the next one may begin within a page
+  }
+  return false;
+}
+
 bool RunCursor::State::load_frame() {
-  if (next_frame == index.frames.size()) return false;
+  if (!skip_to_wanted()) return false;
   const RunFrames::Frame& frame = index.frames[next_frame++];
-  if (frame.entry.first_page > to) return false;
   // What only decoding needs is the thread's: it is as large as a frame, and hundreds of cursors may be open.
   thread_local std::vector<std::byte> stored;
   thread_local Decompressor decompressor;
@@ -117,8 +130,9 @@ std::optional<PageVersion> RunCursor::State::next() {
   return std::nullopt;
 }
 
-RunCursor::RunCursor(const Segment& segment, std::size_t run, PageNumber from, PageNumber to)
-    : state_(std::make_unique<State>(*segment.state_, run, from, to)) {}
+RunCursor::RunCursor(const Segment& segment, std::size_t run, PageNumber from, PageNumber to,
+                     const PageSet* only)
+    : state_(std::make_unique<State>(*segment.state_, run, from, to, only)) {}
 RunCursor::~RunCursor() = default;
 RunCursor::RunCursor(RunCursor&&) noexcept = default;
 RunCursor& RunCursor::operator=(RunCursor&&) noexcept = default;

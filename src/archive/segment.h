@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "archive/page_set.h"
 #include "base/checksum.h"
 #include "base/clock.h"
 #include "base/types.h"
@@ -158,8 +159,9 @@ class Segment {
   void page_checksums(std::size_t run,
                       const std::function<void(PageNumber, const Checksum128&)>& visit) const;
 
-  // Reads the whole object once and compares its checksum with the footer's.
-  void verify_bytes() const;
+  // Reads the whole object once and compares its checksum with the footer's. `progress` gets the bytes read
+  // since its last call, and may throw.
+  void verify_bytes(const std::function<void(std::uint64_t)>& progress = {}) const;
 
  private:
   friend class RunCursor;
@@ -170,8 +172,9 @@ class Segment {
 // compressed form).
 class RunCursor {
  public:
+  // With `only`, frames that hold none of its pages are left out; other pages may come all the same.
   RunCursor(const Segment& segment, std::size_t run, PageNumber from = PageNumber(1),
-            PageNumber to = PageNumber(0xffffffffu));
+            PageNumber to = PageNumber(0xffffffffu), const PageSet* only = nullptr);
   ~RunCursor();
   RunCursor(RunCursor&&) noexcept;
   RunCursor& operator=(RunCursor&&) noexcept;

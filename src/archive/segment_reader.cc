@@ -172,7 +172,7 @@ void Segment::page_checksums(std::size_t run,
     s.damaged(fmt::format("page numbers of run {} are malformed", run));
 }
 
-void Segment::verify_bytes() const {
+void Segment::verify_bytes(const std::function<void(std::uint64_t)>& progress) const {
   const State& s = *state_;
   const std::uint64_t covered = s.object->size() - kFooterBytes + kObjectChecksumOffset;
   Checksum64Stream hash;
@@ -181,6 +181,7 @@ void Segment::verify_bytes() const {
     chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kVerifyChunk, covered - at)));
     s.object->read(at, chunk);
     hash.add(chunk);
+    if (progress) progress(chunk.size());
   }
   if (ByteReader(s.read(covered, 8)).u64() != hash.value()) {
     s.damaged(fmt::format("the checksum of its {} bytes is not the recorded one", s.object->size()));

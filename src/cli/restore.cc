@@ -10,46 +10,12 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/restore_point.h"
 #include "cli/stop_signal.h"
 #include "operate/restore_database.h"
 
 namespace litewright {
 namespace {
-
-// A commit's number as --tx and "--at 'tx 1234'" give it.
-Txid commit_number(const std::string& text, const char* option) {
-  const bool number =
-      !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
-  if (!number) {
-    throw Error(ErrorCode::kUsage, fmt::format("{} '{}' is not a commit's number", option, text),
-                "litewright log DB");
-  }
-  return Txid(std::stoull(text));
-}
-
-RestorePoint wanted_point(const Invocation& invocation) {
-  RestorePoint point;
-  int given = 0;
-  if (const auto at = invocation.value("at")) {
-    // "tx 1234" is a TIME too (DESIGN.md).
-    if (at->starts_with("tx ")) {
-      point.tx = commit_number(at->substr(3), "--at tx");
-    } else {
-      point.at = parse_time(*at, invocation.session.clock.wall());
-    }
-    given++;
-  }
-  if (const auto tx = invocation.value("tx")) {
-    point.tx = commit_number(*tx, "--tx");
-    given++;
-  }
-  if (const auto name = invocation.value("point")) {
-    point.name = *name;
-    given++;
-  }
-  if (given > 1) throw Error(ErrorCode::kUsage, "--at, --tx and --point exclude each other");
-  return point;
-}
 
 void print_report(Output& output, const RestoreReport& report, bool dry_run) {
   const CommitRecord& commit = report.plan.commit;
@@ -60,6 +26,14 @@ void print_report(Output& output, const RestoreReport& report, bool dry_run) {
                           dry_run ? fmt::format("from {} objects, {} to read", report.plan.segments.size(),
                                                 format_size(report.plan.bytes_to_read))
                                   : fmt::format("checksum {} proven", commit.checksum.hex().substr(0, 8))));
+  if (dry_run && report.estimate) {
+    output.line(
+        fmt::format("by the last proofs that takes about {}",
+                    format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(*report.estimate))));
+  }
+  if (report.pages_made) {
+    output.line(fmt::format("{} of {} pages differed", *report.pages_made, commit.page_count));
+  }
   if (report.checked) output.line("quick_check: ok");
   if (report.probe_result) output.line("probe: " + *report.probe_result);
   for (const std::string& kept : report.kept) output.line("kept the old file: " + kept);
@@ -80,6 +54,8 @@ nlohmann::ordered_json report_document(const RestoreReport& report, bool dry_run
                                      {"checksum", commit.checksum.hex()},
                                      {"kept", report.kept},
                                      {"seconds", report.seconds.count()}};
+  if (report.estimate) document["estimated_seconds"] = report.estimate->count();
+  if (report.pages_made) document["pages_made"] = *report.pages_made;
   if (report.checked) document["quick_check"] = "ok";
   if (report.probe_result) document["probe"] = *report.probe_result;
   return document;
@@ -96,6 +72,7 @@ int run_restore(const Invocation& invocation) {
   request.in_place =
       !invocation.value("output") || std::filesystem::equivalent(request.target, place.database, ignored);
   request.dry_run = invocation.flag("dry-run");
+  request.delta = invocation.flag("delta");
   request.probe = invocation.value("probe");
   Progress progress(session.output.progress_stream(), session.clock,
                     {.label = "restore " + request.target, .unit = Progress::Unit::kItems});
@@ -139,6 +116,7 @@ Command restore_command() {
                    {.name = "probe",
                     .value = "SQL",
                     .help = "a query that must give a row on the restored file"},
+                   {.name = "delta", .help = "build on the file that is there: read only pages that differ"},
                    {.name = "dry-run", .help = "say what would be done, write nothing"}},
        .examples = {{"litewright restore app.db --at -15m -o before.db",
                      "as it was a quarter of an hour ago"},

@@ -1,48 +1,32 @@
 #include "operate/restore_database.h"
 
-#include <fmt/format.h>
+#include <fcntl.h>
 
 #include <filesystem>
 
+#include "archive/restore_delta.h"
+#include "archive/restore_estimate.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/host_name.h"
 #include "operate/database_placement.h"
-#include "sqlite/connection.h"
+#include "operate/restored_check.h"
 
 namespace litewright {
-namespace {
 
 namespace fs = std::filesystem;
-
-void check_result(const fs::path& file, const RestoreRequest& request, RestoreReport& report) {
-  if (!request.in_place && !request.probe) return;
-  Connection connection(file.string(), ConnectionOptions{.mode = OpenMode::kImmutable});
-  if (request.in_place) {
-    const std::string verdict = connection.query_text("PRAGMA quick_check(1)");
-    if (verdict != "ok") {
-      throw Error(ErrorCode::kDamaged, fmt::format("the restored database fails quick_check: {}", verdict),
-                  "restore an earlier point: litewright log DB");
-    }
-    report.checked = true;
-  }
-  if (!request.probe) return;
-  Statement probe = connection.prepare(*request.probe);
-  if (!probe.step()) {
-    throw Error(ErrorCode::kDamaged, fmt::format("the probe gave no row: {}", *request.probe));
-  }
-  report.probe_result = probe.text(0);
-}
-
-}  // namespace
 
 RestoreReport restore_database(const ObjectStore& store, const ProcessTable& processes, const Clock& clock,
                                const RestoreRequest& request) {
   const SteadyTime began = clock.steady();
   RestoreReport report;
-  report.plan = plan_restore(store, Catalogue::load(store), request.point);
+  const Catalogue catalogue = Catalogue::load(store);
+  report.plan = plan_restore(store, catalogue, request.point);
   const fs::path target = resolve_target(request.target);
   report.target = target.string();
   report.bytes = std::uint64_t{report.plan.commit.page_count} * report.plan.page_size;
+  report.estimate = RestoreEstimate(catalogue, host_name()).of_bytes(report.plan.bytes_to_read, report.bytes);
   std::error_code ignored;
   if (fs::is_directory(target, ignored)) {
     throw Error(ErrorCode::kUsage, report.target + " is a directory", "name the file to make: -o FILE");
@@ -51,8 +35,16 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
   if (request.dry_run) return report;
 
   DurableFile file(target, 0600);
-  restore_pages(store, report.plan, file.fd(), request.options);
-  check_result(file.temporary(), request, report);
+  if (request.delta && fs::is_regular_file(target, ignored)) {
+    const FileDescriptor present = open_file(target, O_RDONLY);
+    report.pages_made =
+        restore_over(store, report.plan, present.get(), file.fd(), request.options).pages_made;
+  } else {
+    restore_pages(store, report.plan, file.fd(), request.options);
+  }
+  report.probe_result =
+      check_restored(file.temporary(), {.quick_check = request.in_place, .probe = request.probe});
+  report.checked = request.in_place;
   report.kept = put_in_place(file, target, processes, clock.wall());
   report.seconds = clock.steady() - began;
   return report;

@@ -20,6 +20,7 @@ struct RestoreRequest {
   RestorePoint point;
   bool in_place = false;  // the target is the live database: refused while anybody has it open
   bool dry_run = false;
+  bool delta = false;  // build on the target as it is, where it exists: only pages that differ are read
   std::optional<std::string> probe;  // a query that must run, and give a row, on the restored file
   RestoreOptions options;
 };
@@ -27,8 +28,10 @@ struct RestoreRequest {
 struct RestoreReport {
   RestorePlan plan;
   std::string target;
-  std::vector<std::string> kept;  // the old files' names now
-  std::uint64_t bytes = 0;        // of the restored file
+  std::vector<std::string> kept;                          // the old files' names now
+  std::uint64_t bytes = 0;                                // of the restored file
+  std::optional<std::chrono::duration<double>> estimate;  // of a full restore, by the last proofs
+  std::optional<std::uint64_t> pages_made;  // with `delta`: from the archive; the others were there already
   std::chrono::duration<double> seconds{};
   bool checked = false;                     // PRAGMA quick_check said ok
   std::optional<std::string> probe_result;  // the first row's first column

@@ -100,6 +100,26 @@ TEST(RestoreDatabase, InPlaceBringsTheRowsBackAndKeepsTheOldFileAside) {
   EXPECT_EQ(status.st_mode & 07777, 0640u);
 }
 
+TEST(RestoreDatabase, OnWhatIsThereMakesOnlyThePagesThatDiffer) {
+  ArchivedDatabase database;
+  const std::string old = content(database.path);
+  RestoreRequest request = database.in_place(1);
+  request.delta = true;
+  const RestoreReport report = database.restore(request);
+  EXPECT_EQ(ArchivedDatabase::rows(database.path), 1);
+  ASSERT_TRUE(report.pages_made);
+  EXPECT_LT(*report.pages_made, report.plan.commit.page_count);
+  EXPECT_GE(*report.pages_made, 1u);
+  ASSERT_EQ(report.kept.size(), 1u);
+  EXPECT_EQ(content(report.kept[0]), old);
+  // A second time nothing differs; where there is no file yet it is a full restore.
+  request.target = database.folder.path("new.db");
+  request.in_place = false;
+  EXPECT_FALSE(database.restore(request).pages_made);
+  EXPECT_EQ(content(request.target), content(database.path));
+  EXPECT_EQ(database.restore(request).pages_made, 0u);
+}
+
 TEST(RestoreDatabase, NobodyElseCanReadItWhileItIsMade) {
   ArchivedDatabase database;
   ::chmod(database.path.c_str(), 0644);

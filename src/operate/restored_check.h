@@ -1,0 +1,22 @@
+// What is looked at in a restored file before anybody relies on it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace litewright {
+
+struct RestoredCheck {
+  bool quick_check = false;          // run PRAGMA quick_check
+  std::optional<std::string> probe;  // a query that must give a row
+};
+
+// The probe's first column of its first row. The file must be one that nobody else changes: it is opened
+// without locks, and neither -wal nor -shm is looked at or made. Throws Error{kDamaged} where a check fails.
+std::optional<std::string> check_restored(const std::filesystem::path& file, const RestoredCheck& wanted);
+
+// False: SQLite can't look inside (a SQLCipher database): only its checksum can be held against anything.
+bool is_plain_sqlite(const std::filesystem::path& file);
+
+}  // namespace litewright
