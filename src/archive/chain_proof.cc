@@ -13,6 +13,7 @@
 #include "archive/alive_commits.h"
 #include "archive/ledger.h"
 #include "archive/page_assembly.h"
+#include "archive/restore.h"
 #include "base/file_descriptor.h"
 
 namespace litewright {
@@ -272,6 +273,11 @@ class StretchReader {
       : store_(store), chain_(chain), options_(options) {}
 
   bool at_end() const { return next_ == chain_.segments.size(); }
+  std::size_t segments_read() const { return next_; }
+  void skip(std::size_t segments) {
+    next_ = segments;
+    after_ = std::min(chain_.segments[segments - 1]->last.txid, chain_.reach);
+  }
 
   Stretch read() {
     Stretch stretch;
@@ -341,6 +347,23 @@ void prove_stretch(const Stretch& stretch, bool more, State& state, const ChainP
   }
 }
 
+// The state after the chain's first `segments`, which were proven before.
+State restored_state(const ObjectStore& store, const SegmentChain& chain, std::size_t segments,
+                     const ChainProofOptions& options) {
+  RestorePlan plan;
+  for (std::size_t i = 0; i < segments; ++i) plan.segments.push_back(*chain.segments[i]);
+  plan.commit = plan.segments.back().last;
+  plan.page_size = plan.segments.back().header.page_size;
+  State state{.any = true,
+              .page_count = plan.commit.page_count,
+              .sum = plan.commit.checksum,
+              .file = open_file(options.scratch_folder, O_RDWR | O_TMPFILE)};
+  RestoreOptions restore;
+  restore.threads = options.threads;
+  restore_pages(store, plan, state.file.get(), restore);
+  return state;
+}
+
 }  // namespace
 
 std::optional<ChainFault> prove_chain(const ObjectStore& store, const SegmentChain& chain,
@@ -348,9 +371,14 @@ std::optional<ChainFault> prove_chain(const ObjectStore& store, const SegmentCha
   try {
     StretchReader reader(store, chain, options);
     State state;
+    if (options.proven_before > 0) {
+      reader.skip(options.proven_before);
+      if (!reader.at_end()) state = restored_state(store, chain, options.proven_before, options);
+    }
     while (!reader.at_end()) {
       const Stretch stretch = reader.read();
       prove_stretch(stretch, !reader.at_end(), state, options);
+      if (options.stretch_done) options.stretch_done(reader.segments_read());
     }
     return std::nullopt;
   } catch (const Fault& fault) {

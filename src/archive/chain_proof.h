@@ -26,6 +26,10 @@ struct ChainProofOptions {
   std::function<void(std::uint64_t bytes)> progress =
       {};                                                // bytes of objects gone through since the last call
   std::function<void(const CommitRecord&)> proven = {};  // each commit of the chain, in order
+  // So many segments from the chain's beginning on were proven before: their last commit is restored, and the
+  // rest proven on it.
+  std::size_t proven_before = 0;
+  std::function<void(std::size_t)> stretch_done = {};  // segments from the chain's beginning on proven by now
 };
 
 struct ChainFault {

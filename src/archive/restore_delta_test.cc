@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "archive/history_samples.h"
 #include "base/error.h"
 #include "store/memory_store.h"
@@ -31,20 +33,18 @@ Made restore_on(const ObjectStore& store, Txid txid, const Page& present,
   return made;
 }
 
-std::uint64_t differing_pages(const Page& a, const Page& b, std::size_t page_size) {
+// Beyond its end a file counts as zeros.
+std::uint64_t differing_pages(Page a, const Page& b, std::size_t page_size) {
+  a.resize(std::max(a.size(), b.size()));
   std::uint64_t pages = 0;
   for (std::size_t at = 0; at < b.size(); at += page_size) {
-    const bool same =
-        at + page_size <= a.size() && std::equal(b.begin() + static_cast<std::ptrdiff_t>(at),
-                                                 b.begin() + static_cast<std::ptrdiff_t>(at + page_size),
-                                                 a.begin() + static_cast<std::ptrdiff_t>(at));
-    if (!same) ++pages;
+    if (!std::ranges::equal(Bytes(a).subspan(at, page_size), Bytes(b).subspan(at, page_size))) ++pages;
   }
   return pages;
 }
 
 TEST(RestoreDelta, GivesEveryCommitWhateverTheFileHeldBefore) {
-  for (std::uint32_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
     MemoryStore store;
     History history({.seed = seed, .commits = 40});
@@ -75,7 +75,11 @@ TEST(RestoreDelta, MakesNoPageThatIsRightAtTheEndOfASegment) {
   const Txid newest = history.commits().back().txid;
   Page present = history.state(newest);
   EXPECT_EQ(restore_on(store, newest, present).result.pages_made, 0u);
-  for (const std::size_t page : {0u, 77u, 78u, 2000u}) present[page * 512 + 11] ^= std::byte{1};
+  const std::size_t pages = present.size() / 512;
+  ASSERT_GT(pages, 300u);
+  for (const std::size_t page : {std::size_t{0}, pages / 3, pages / 3 + 1, pages - 1}) {
+    present[page * 512 + 11] ^= std::byte{1};
+  }
   const Made made = restore_on(store, newest, present);
   EXPECT_EQ(made.result.pages_made, 4u);
   EXPECT_EQ(made.result.restored.bytes_written, 4 * 512u);

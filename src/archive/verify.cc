@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "archive/chain_proof.h"
@@ -43,8 +44,9 @@ using Faults = std::map<std::string, std::string>;
 // The bytes of every object, several at once.
 class ByteCheck {
  public:
-  ByteCheck(const ObjectStore& store, const Catalogue& catalogue, ByteMeter& meter)
-      : store_(store), catalogue_(catalogue), meter_(meter) {}
+  ByteCheck(const ObjectStore& store, const Catalogue& catalogue, const std::set<std::string>& whole,
+            VerifyRecord& record, ByteMeter& meter)
+      : store_(store), catalogue_(catalogue), whole_(whole), record_(record), meter_(meter) {}
 
   // Adds the versions of the sound ones to the report.
   Faults run(int threads, VerifyReport& report) {
@@ -72,20 +74,44 @@ class ByteCheck {
   }
 
   void check(const SegmentEntry& entry) {
+    const bool whole = whole_.contains(entry.name);
+    const bool done = whole && record_.checked(entry.name);
+    if (done) meter_.add(entry.size);
     try {
       const Segment segment(store_, entry.name);
-      segment.verify_bytes();
+      if (whole && !done) segment.verify_bytes([this](std::uint64_t bytes) { meter_.add(bytes); });
+      if (!whole) read_indexes(segment);
       for (const RunInfo& run : segment.runs()) versions_ += run.versions;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kDamaged) throw;
       const std::lock_guard lock(mutex_);
       faults_[entry.name] = error.what();
     }
-    meter_.add(entry.size);
+    if (whole && !done) note_checked(entry);
+  }
+
+  // Commits, frame tables, page numbers and checksums: each has a checksum of its own.
+  static void read_indexes(const Segment& segment) {
+    segment.commits();
+    for (std::size_t run = 0; run < segment.runs().size(); ++run) {
+      segment.page_checksums(run, [](PageNumber, const Checksum128&) {});
+    }
+  }
+
+  void note_checked(const SegmentEntry& entry) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto fault = faults_.find(entry.name);
+      if (fault != faults_.end()) record_.add_fault(entry.name, fault->second);
+    }
+    record_.add_checked(entry.name);
+    record_.save_sometimes();
   }
 
   const ObjectStore& store_;
   const Catalogue& catalogue_;
+  const std::set<std::string>& whole_;
+  VerifyRecord& record_;
   ByteMeter& meter_;
   std::atomic<std::size_t> next_ = 0;
   std::atomic<bool> failed_ = false;
@@ -99,8 +125,8 @@ class ByteCheck {
 class ChainCheck {
  public:
   ChainCheck(const ObjectStore& store, std::vector<SegmentEntry> sound, const VerifyOptions& options,
-             ByteMeter& meter)
-      : store_(store), sound_(std::move(sound)) {
+             VerifyRecord& record, ByteMeter& meter)
+      : store_(store), sound_(std::move(sound)), record_(record) {
     for (const SegmentEntry& entry : sound_) {
       footers_.emplace(entry.first.txid, std::pair(entry.name, entry.first));
       footers_.emplace(entry.last.txid, std::pair(entry.name, entry.last));
@@ -115,7 +141,9 @@ class ChainCheck {
   // Adds to `faults`; the segments that stay are sound and, where a chain leads to them, proven.
   std::vector<SegmentEntry> run(Faults& faults) {
     // Each turn settles at least one segment.
-    for (std::vector<bool> settled(sound_.size()); true;) {
+    std::vector<bool> settled(sound_.size());
+    for (std::size_t i = 0; i < sound_.size(); ++i) settled[i] = record_.proven(sound_[i].name);
+    while (true) {
       const auto open = std::ranges::find(settled, false);
       if (open == settled.end()) break;
       const auto index = static_cast<std::size_t>(open - settled.begin());
@@ -124,12 +152,14 @@ class ChainCheck {
         settled[index] = true;  // nothing leads to it: what that loses is told elsewhere
         continue;
       }
-      const auto fault = prove_chain(store_, chain, options_);
+      const auto fault = prove(chain);
       if (!fault && disagreeing_.empty()) {
         for (const SegmentEntry* entry : chain.segments) settled[index_of(*entry)] = true;
+        record_.add_proven(names_of(chain, chain.segments.size()));
         continue;
       }
       if (fault) disagreeing_.emplace(fault->object, fault->what);
+      note_disagreeing();
       faults.merge(disagreeing_);
       disagreeing_.clear();
       drop(faults, settled);
@@ -140,6 +170,29 @@ class ChainCheck {
  private:
   std::size_t index_of(const SegmentEntry& entry) const {
     return static_cast<std::size_t>(&entry - sound_.data());
+  }
+
+  static std::vector<std::string> names_of(const SegmentChain& chain, std::size_t count) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < count; ++i) names.push_back(chain.segments[i]->name);
+    return names;
+  }
+
+  void note_disagreeing() {
+    for (const auto& [object, what] : disagreeing_) record_.add_fault(object, what);
+  }
+
+  // Goes on behind what an interrupted run proved of the same chain.
+  std::optional<ChainFault> prove(const SegmentChain& chain) {
+    const std::vector<std::string> before = record_.chain();
+    const bool same = before.size() <= chain.segments.size() && before == names_of(chain, before.size());
+    options_.proven_before = same ? before.size() : 0;
+    options_.stretch_done = [&](std::size_t segments) {
+      note_disagreeing();
+      record_.set_chain(names_of(chain, segments));
+      record_.save_sometimes();
+    };
+    return prove_chain(store_, chain, options_);
   }
 
   // From a snapshot to the segment at `index`, and on as far as unsettled segments lead.
@@ -211,6 +264,7 @@ class ChainCheck {
 
   const ObjectStore& store_;
   std::vector<SegmentEntry> sound_;
+  VerifyRecord& record_;
   ChainProofOptions options_;
   std::multimap<Txid, std::pair<std::string, CommitRecord>> footers_;
   Faults disagreeing_;
@@ -303,21 +357,68 @@ class LossReport {
   std::vector<CommitRange> restorable_, lost_, unreadable_, told_;
 };
 
+// Proofs whose commit's checksum is another one than the archive says now: one of the two was replaced.
+void compare_proofs(const Catalogue& catalogue, LossReport& losses) {
+  for (const RestoreProof& proof : catalogue.proofs) {
+    for (const SegmentEntry& entry : catalogue.segments) {
+      if (entry.last.txid != proof.txid || entry.last.checksum == proof.checksum) continue;
+      losses.add(proof_object(proof),
+                 fmt::format("proves another state of commit {} than {} holds", proof.txid.value, entry.name),
+                 std::nullopt);
+      break;
+    }
+  }
+}
+
+struct Soundness {
+  Faults faults;
+  std::vector<SegmentEntry> sound;
+};
+
+Soundness check_segments(const ObjectStore& store, const Catalogue& catalogue, const VerifyOptions& options,
+                         VerifyRecord& record, VerifyReport& report) {
+  const DataSubset::Choice whole = options.subset.choose(catalogue, record.rotation());
+  record.set_rotation(whole.next);
+  report.data_objects = whole.objects.size();
+  report.data_bytes = whole.bytes;
+  ByteMeter meter(options, options.subset.everything() ? report.bytes * 2 : whole.bytes);
+  Soundness result;
+  result.faults = ByteCheck(store, catalogue, whole.objects, record, meter).run(options.threads, report);
+  result.faults.merge(record.faults());
+  for (const SegmentEntry& entry : catalogue.segments) {
+    if (!result.faults.contains(entry.name)) result.sound.push_back(entry);
+  }
+  if (options.subset.everything()) {
+    result.sound = ChainCheck(store, std::move(result.sound), options, record, meter).run(result.faults);
+  }
+  meter.finish();
+  return result;
+}
+
 }  // namespace
 
 VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& options) {
   const Catalogue catalogue = Catalogue::load(store);
+  const SystemClock clock;
+  VerifyRecord none("", clock);
+  VerifyRecord& record = options.record != nullptr ? *options.record : none;
   VerifyReport report;
   for (const SegmentEntry& entry : catalogue.segments) report.bytes += entry.size;
   report.objects = catalogue.segments.size() + catalogue.points.size() + catalogue.proofs.size() +
                    catalogue.bad_objects.size() + (catalogue.identity ? 1 : 0);
-  ByteMeter meter(options, report.bytes * 2);
-  Faults faults = ByteCheck(store, catalogue, meter).run(options.threads, report);
-  std::vector<SegmentEntry> sound;
-  for (const SegmentEntry& entry : catalogue.segments) {
-    if (!faults.contains(entry.name)) sound.push_back(entry);
+  record.begin(catalogue.identity ? catalogue.identity->id : store.describe(), options.subset.text(),
+               options.begin);
+  report.resumed_from = record.resumed_from();
+  Soundness checked;
+  try {
+    checked = check_segments(store, catalogue, options, record, report);
+  } catch (...) {
+    record.save();
+    throw;
   }
-  sound = ChainCheck(store, std::move(sound), options, meter).run(faults);
+  record.finish();
+  const Faults& faults = checked.faults;
+  const std::vector<SegmentEntry>& sound = checked.sound;
 
   LossReport losses(catalogue, sound, report);
   for (const BadObject& object : catalogue.bad_objects) {
@@ -337,13 +438,13 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
     if (error.code() != ErrorCode::kDamaged) throw;
     losses.add(std::string(kOwnerObject), error.what(), std::nullopt);
   }
+  compare_proofs(catalogue, losses);
   const bool identity_bad = std::ranges::any_of(
       catalogue.bad_objects, [](const BadObject& object) { return object.name == kIdentityObject; });
   if (!catalogue.identity && !identity_bad && report.objects > 0) {
     losses.add(std::string(kIdentityObject), "missing", std::nullopt);
   }
   report.commits = losses.restorable();
-  meter.finish();
   return report;
 }
 

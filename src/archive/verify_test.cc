@@ -8,7 +8,9 @@
 #include "archive/compaction.h"
 #include "archive/documents.h"
 #include "archive/history_samples.h"
+#include "base/durable_file.h"
 #include "base/error.h"
+#include "base/test_folder.h"
 #include "store/memory_store.h"
 
 namespace litewright {
@@ -211,6 +213,155 @@ TEST(Verify, NamesBadDocumentsAndPointsThatLeadNowhere) {
   EXPECT_EQ(objects, (std::vector<std::string>{"archive.json", "points/bad.json", "segments/notes.txt",
                                                "points/far.json"}))
       << text(report);
+}
+
+void flip(ObjectStore& store, const std::string& name, std::size_t at) {
+  std::vector<std::byte> content = content_of(store, name);
+  content[at] ^= std::byte{1};
+  store.replace(name, content);
+}
+
+TEST(Verify, ARunThatWasStoppedGoesOnWhereItWas) {
+  const TestFolder folder;
+  const std::string file = folder.path("verify.json");
+  Archive archive(4);
+  const std::vector<std::string>& segments = archive.history.segments();
+  const auto run = [&](VerifyRecord::Begin begin, const char* subset, std::uint64_t stop_after) {
+    VerifyRecord record(file, kClock);
+    VerifyOptions options{
+        .threads = 1, .subset = DataSubset::parse(subset), .record = &record, .begin = begin};
+    std::uint64_t calls = 0;
+    options.progress = [&](std::uint64_t, std::uint64_t) {
+      if (++calls > stop_after) throw Error(ErrorCode::kLocked, "stopped");
+    };
+    return verify_archive(archive.store, options);
+  };
+  using Begin = VerifyRecord::Begin;
+  constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  flip(archive.store, segments[0], 70);
+  EXPECT_THROW(run(Begin::kResume, "1/1", 3), Error);
+  // What was read counts as it was then: sound now, and the first object's fault is remembered.
+  flip(archive.store, segments[0], 70);
+  flip(archive.store, segments[1], 70);
+  flip(archive.store, segments[5], 70);
+  const VerifyReport resumed = run(Begin::kResume, "1/1", kNever);
+  EXPECT_TRUE(resumed.resumed_from);
+  ASSERT_EQ(resumed.damage.size(), 2u) << text(resumed);
+  EXPECT_EQ(resumed.damage[0].object, segments[0]);
+  EXPECT_EQ(resumed.damage[1].object, segments[5]);
+  // Nothing is left of it after its end; another subset, or --restart, does not go on with it either.
+  EXPECT_FALSE(run(Begin::kResume, "1/1", kNever).resumed_from);
+  EXPECT_THROW(run(Begin::kResume, "1/1", 3), Error);
+  EXPECT_FALSE(run(Begin::kResume, "100%", kNever).resumed_from);
+  EXPECT_THROW(run(Begin::kResume, "1/1", 3), Error);
+  EXPECT_FALSE(run(Begin::kAnew, "1/1", kNever).resumed_from);
+}
+
+TEST(Verify, AStoppedRunOfTheWholeNamesTheSameDamageInTheEnd) {
+  for (const std::uint64_t stop_after : {0u, 5u, 15u, 30u, 50u}) {
+    SCOPED_TRACE(stop_after);
+    const TestFolder folder;
+    Archive archive(6);
+    archive.add_snapshot(Txid(30));
+    flip(archive.store, archive.history.segments()[7], 100);
+    const VerifyReport at_once = verify_archive(archive.store, {.threads = 1});
+    std::optional<VerifyReport> report;
+    for (int tries = 0; !report && tries < 200; ++tries) {
+      VerifyRecord record(folder.path("verify.json"), kClock);
+      VerifyOptions options{.threads = 1, .record = &record};
+      std::uint64_t calls = 0;
+      options.progress = [&](std::uint64_t, std::uint64_t) {
+        if (++calls > stop_after + static_cast<std::uint64_t>(tries))
+          throw Error(ErrorCode::kLocked, "stopped");
+      };
+      try {
+        report = verify_archive(archive.store, options);
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::kLocked);
+      }
+    }
+    ASSERT_TRUE(report);
+    EXPECT_EQ(text(*report), text(at_once));
+    EXPECT_EQ(report->commits, at_once.commits);
+  }
+}
+
+TEST(Verify, ARecordThatCannotBeReadIsAsIfThereWereNone) {
+  const TestFolder folder;
+  const std::string file = folder.path("verify.json");
+  Archive archive(4, 10);
+  for (const char* content : {"", "{", "[]", R"({"archive": 3})", R"({"archive":"x","begun":7})"}) {
+    write_file_durably(file, std::as_bytes(std::span(std::string_view(content))));
+    VerifyRecord record(file, kClock);
+    const VerifyReport report = verify_archive(archive.store, {.record = &record});
+    EXPECT_TRUE(report.damage.empty()) << content << text(report);
+    EXPECT_FALSE(report.resumed_from) << content;
+  }
+  VerifyRecord nowhere("/no such folder/verify.json", kClock);
+  EXPECT_TRUE(verify_archive(archive.store, {.record = &nowhere}).damage.empty());
+}
+
+TEST(Verify, ASubsetReadsAllIndexesAndTheBytesOfSomeObjects) {
+  Archive archive(8);
+  const Catalogue catalogue = Catalogue::load(archive.store);
+  const DataSubset part = DataSubset::parse("1/2");
+  const std::set<std::string> whole = part.choose(catalogue, 0).objects;
+  ASSERT_GT(whole.size(), 2u);
+  ASSERT_LT(whole.size(), catalogue.segments.size());
+  std::size_t found = 0;
+  for (const SegmentEntry& entry : catalogue.segments) {
+    flip(archive.store, entry.name, 60);  // in the first frame
+    const VerifyReport report = verify_archive(archive.store, {.subset = part});
+    EXPECT_EQ(report.damage.empty(), !whole.contains(entry.name)) << entry.name << text(report);
+    found += report.damage.size();
+    flip(archive.store, entry.name, 60);
+    const std::size_t index = entry.size - 256 - 64 - 20;  // in the commit index's checksums
+    flip(archive.store, entry.name, index);
+    EXPECT_FALSE(verify_archive(archive.store, {.subset = part}).damage.empty()) << entry.name;
+    flip(archive.store, entry.name, index);
+  }
+  EXPECT_EQ(found, whole.size());
+}
+
+TEST(Verify, FindsAProofOfAnotherStateThanTheArchiveHolds) {
+  Archive archive(3, 20);
+  const CommitRecord& newest = archive.history.commits().back();
+  RestoreProof proof;
+  proof.txid = newest.txid;
+  proof.checksum = newest.checksum;
+  proof.proven_at = kClock.wall();
+  put_proof(archive.store, proof);
+  EXPECT_TRUE(verify_archive(archive.store, {}).damage.empty());
+  proof.checksum.low ^= 1;
+  proof.proven_at += std::chrono::seconds(1);
+  put_proof(archive.store, proof);
+  const VerifyReport report = verify_archive(archive.store, {});
+  ASSERT_EQ(report.damage.size(), 1u) << text(report);
+  EXPECT_EQ(report.damage[0].object, proof_object(proof));
+  EXPECT_EQ(report.damage[0].first_lost, Txid(0));
+}
+
+TEST(ChainProof, GoesOnBehindWhatWasProvenBefore) {
+  Archive archive(11);
+  const Catalogue catalogue = Catalogue::load(archive.store);
+  const SegmentChain chain = follow_chain(catalogue.segments, catalogue.segments.front(), Txid(60));
+  for (std::size_t before = 0; before <= chain.segments.size(); ++before) {
+    ChainProofOptions options{.threads = 1,
+                              .scratch_folder = std::filesystem::temp_directory_path().string()};
+    options.max_open_runs = 3;
+    options.proven_before = before;
+    std::uint64_t proven = 0;
+    std::size_t done = before;
+    options.proven = [&](const CommitRecord&) { ++proven; };
+    options.stretch_done = [&](std::size_t segments) {
+      EXPECT_GT(segments, done);
+      done = segments;
+    };
+    const auto fault = prove_chain(archive.store, chain, options);
+    EXPECT_FALSE(fault) << before << ": " << fault->object << " " << fault->what;
+    EXPECT_EQ(done, chain.segments.size());
+    EXPECT_EQ(proven, before == 0 ? 60 : 60 - chain.segments[before - 1]->last.txid.value);
+  }
 }
 
 TEST(ChainProof, HoldsInStretchesOfAnyLength) {
