@@ -99,6 +99,8 @@ class Writer:
 
     def acknowledged(self):
         """The newest counter that the application was told of."""
+        if not os.path.exists(self.ack):
+            return 0
         with open(self.ack, "rb") as file:
             file.seek(max(0, os.path.getsize(self.ack) - 200))
             lines = file.read().split(b"\n")[:-1]

@@ -75,7 +75,7 @@ def with_disk(run):
         with open(probe, "wb") as image:
             image.truncate(16 << 20)
         subprocess.run(["mkfs.ext4", "-q", "-F", probe], check=True)
-        os.mkdir(context.path("probe"))
+        os.makedirs(context.path("probe"), exist_ok=True)
         if subprocess.run(["mount", "-o", "loop", probe, context.path("probe")], capture_output=True).returncode != 0:
             raise Skip("power cuts need loop devices: mount -o loop is refused here")
         subprocess.run(["umount", context.path("probe")], check=True)
