@@ -72,9 +72,8 @@ class Round:
 
     def kill(self, others):
         """Gives the phase it was in; `others` die at the same moment."""
-        send([self.protected.pid], signal.SIGSTOP)  # first: it starts no archiver from here on
-        pids = [*self.protected.children(), *(process.pid for process in others)]
-        send(pids, signal.SIGSTOP)
+        send([process.pid for process in others], signal.SIGSTOP)
+        pids = [*self.protected.freeze(), *(process.pid for process in others)]
         time.sleep(.001)
         phase = self.phase()
         send([*pids, self.protected.pid], signal.SIGKILL)

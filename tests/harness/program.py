@@ -151,8 +151,8 @@ def send(pids, how):
             pass
 
 
-def wait_until_gone(pids, timeout=10):
-    """For processes that are no children of ours."""
+def wait_until_gone(pids, timeout=60):
+    """For processes that are no children of ours. A killed one in the middle of an fsync goes when the disk is done."""
     end = time.monotonic() + timeout
     while time.monotonic() < end and any(is_running(pid) for pid in pids):
         time.sleep(.001)
@@ -161,10 +161,17 @@ def wait_until_gone(pids, timeout=10):
 def is_running(pid):
     """Until the last thread is gone the files are open and the locks held, even of a zombie."""
     try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
+        return state(pid) not in "ZX" or len(os.listdir(f"/proc/{pid}/task")) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def state(pid):
+    """Its letter in /proc: T stopped, Z zombie; X where there is no such process any more."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 class Protect:
@@ -246,12 +253,20 @@ class Protect:
 
     def kill_all(self):
         """The supervisor and its archiver, at one moment; returns when both are gone and their locks with them."""
-        send([self.pid], signal.SIGSTOP)  # first: it starts no archiver from here on
-        archivers = self.children()
+        archivers = self.freeze()
         send([*archivers, self.pid], signal.SIGKILL)
         self.process.wait()
         wait_until_gone(archivers)
         self._reader.join(5)
+
+    def freeze(self):
+        """Stops the supervisor, which starts no archiver from here on, and then its archivers: gives these."""
+        send([self.pid], signal.SIGSTOP)
+        while is_running(self.pid) and state(self.pid) != "T":
+            time.sleep(.0005)
+        archivers = self.children()
+        send(archivers, signal.SIGSTOP)
+        return archivers
 
     def children(self):
         try:
