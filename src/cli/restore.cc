@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "archive/owner.h"
+#include "archive/archive_pause.h"
 #include "base/error.h"
 #include "base/process_table_linux.h"
 #include "base/progress.h"
@@ -83,13 +83,13 @@ int run_restore(const Invocation& invocation) {
     progress.set_total(all);
     progress.advance(done - std::min(done, progress.done()));
   };
-  // An archiver that runs lets go of the database for as long as this takes, and compares afterwards.
-  std::optional<OwnerClient> owner;
-  if (request.in_place && !request.dry_run) owner = OwnerClient::connect(*place.store);
-  if (owner) owner->ask({{"op", "suspend"}}, std::chrono::seconds(70));
+  // An archiver that runs lets go of the database for as long as this takes, and compares afterwards; none
+  // begins meanwhile.
+  std::optional<ArchivePause> pause;
+  if (request.in_place && !request.dry_run) pause.emplace(*place.store);
   const LinuxProcessTable processes;
   const RestoreReport report = restore_database(*place.store, processes, session.clock, request);
-  if (owner) owner->ask({{"op", "resume"}}, std::chrono::seconds(10));
+  pause.reset();
   progress.finish();
   print_report(session.output, report, request.dry_run);
   session.output.document(report_document(report, request.dry_run));

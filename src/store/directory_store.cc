@@ -187,6 +187,12 @@ void remove_leftovers(int root) {
 Descriptor lock_root(int root, const std::string& described) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     Descriptor lock(openat(root, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    // A flock needs no right to write: a read-only archive can be held, and its owner elsewhere is met.
+    if (!lock && (errno == EROFS || errno == EACCES)) {
+      const int denied = errno;
+      lock = Descriptor(openat(root, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+      if (!lock) errno = denied;
+    }
     if (!lock) throw error_from_errno(errno, "open " + described + "/lock");
     if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) return Descriptor();

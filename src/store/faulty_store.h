@@ -14,8 +14,9 @@ namespace litewright {
 
 class FaultyStore final : public ObjectStore {
  public:
-  std::atomic<int> failures_left{0};  // so many commits of segments fail yet
-  std::atomic<int> puts{0};           // commits of segments tried
+  std::atomic<int> failures_left{0};   // so many commits of segments fail yet
+  std::atomic<int> puts{0};            // commits of segments tried
+  std::atomic<bool> read_only{false};  // can't be held
 
   // Commits of segments wait between these two.
   void hold_puts() {
@@ -33,7 +34,10 @@ class FaultyStore final : public ObjectStore {
   std::unique_ptr<ObjectReader> open(std::string_view name) const override { return inner_.open(name); }
   void replace(std::string_view name, Bytes content) override { inner_.replace(name, content); }
   void remove(std::string_view name) override { inner_.remove(name); }
-  std::unique_ptr<Hold> try_hold() override { return inner_.try_hold(); }
+  std::unique_ptr<Hold> try_hold() override {
+    if (read_only) throw Error(ErrorCode::kPermission, "open lock: Read-only file system");
+    return inner_.try_hold();
+  }
 
   std::unique_ptr<ObjectWriter> create(std::string_view name) override {
     class Writer final : public ObjectWriter {
