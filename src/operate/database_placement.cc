@@ -5,61 +5,18 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <tuple>
+#include <memory>
 
 #include "base/error.h"
+#include "base/file_copy_linux.h"
 #include "base/time_text.h"
+#include "operate/folded_database.h"
 
 namespace litewright {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-// Keeps what is there under a new name: links first, so that at no moment a file has no name.
-std::vector<std::string> keep_aside(const fs::path& target, WallTime now) {
-  std::string stamp = format_utc_time(now).substr(0, 19);
-  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-  std::string kept;
-  for (int n = 0; n < 100; n++) {
-    kept =
-        fmt::format("{}.before-restore-{}Z{}", target.string(), stamp, n == 0 ? "" : fmt::format("-{}", n));
-    if (!fs::exists(fs::symlink_status(kept))) break;
-  }
-  std::vector<std::string> names;
-  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
-    const std::string from = target.string() + suffix;
-    const std::string to = kept + suffix;
-    if (::link(from.c_str(), to.c_str()) == 0) {
-      names.push_back(to);
-    } else if (errno != ENOENT) {
-      const int error_number = errno;
-      for (const std::string& name : names) ::unlink(name.c_str());
-      throw error_from_errno(error_number, fmt::format("keep {} as {}", from, to));
-    }
-  }
-  sync_folder(target.parent_path());
-  return names;
-}
-
-// A -wal or -journal left behind would be adopted by the new file.
-void remove_companions(const fs::path& target) {
-  for (const char* suffix : {"-shm", "-journal", "-wal"}) {
-    const std::string name = target.string() + suffix;
-    if (::unlink(name.c_str()) != 0 && errno != ENOENT) throw error_from_errno(errno, "remove " + name);
-  }
-  sync_folder(target.parent_path());
-}
-
-// The new file did not get its name: the old one has its -wal and -journal again.
-void put_companions_back(const fs::path& target, const std::vector<std::string>& kept) {
-  for (const std::string& name : kept) {
-    const std::size_t dash = name.rfind('-');
-    const std::string suffix = dash == std::string::npos ? "" : name.substr(dash);
-    if (suffix == "-wal" || suffix == "-journal")
-      std::ignore = ::link(name.c_str(), (target.string() + suffix).c_str());
-  }
-}
 
 // Only now: while it was made nobody else could read it, whoever may read the old one.
 void give_ownership(const fs::path& from, int descriptor) {
@@ -74,6 +31,58 @@ void give_ownership(const fs::path& from, int descriptor) {
     throw error_from_errno(errno, "give the restored file its owner");
   }
   ::fchmod(descriptor, status.st_mode & 07777);
+}
+
+// A name that no file beside the target has yet.
+std::string free_name(const fs::path& target, WallTime now) {
+  std::string stamp = format_utc_time(now).substr(0, 19);
+  std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+  std::string name;
+  for (int n = 0; n < 100; n++) {
+    name =
+        fmt::format("{}.before-restore-{}Z{}", target.string(), stamp, n == 0 ? "" : fmt::format("-{}", n));
+    if (!fs::exists(fs::symlink_status(name))) break;
+  }
+  return name;
+}
+
+// False: there is no such file. A second name for it, so that at no moment it has none; a copy where the file
+// system knows no second names (vfat), or refuses one.
+bool keep(const fs::path& from, const fs::path& as) {
+  if (::link(from.c_str(), as.c_str()) == 0) return true;
+  if (errno == ENOENT) return false;
+  if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK)
+    throw error_from_errno(errno, fmt::format("keep {} as {}", from.string(), as.string()));
+  DurableFile copy(as, 0600);
+  copy_file_content(from, copy.fd(), as);
+  give_ownership(from, copy.fd());
+  copy.commit(OnExisting::kFailIfExists);
+  return true;
+}
+
+// Keeps what is there under a new name: all of it or nothing.
+std::vector<std::string> keep_aside(const fs::path& target, WallTime now) {
+  const std::string kept = free_name(target, now);
+  std::vector<std::string> names;
+  try {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+      if (keep(target.string() + suffix, kept + suffix)) names.push_back(kept + suffix);
+    }
+    sync_folder(target.parent_path());
+  } catch (const Error&) {
+    for (const std::string& name : names) ::unlink(name.c_str());
+    throw;
+  }
+  return names;
+}
+
+// A -wal or -journal left behind would be adopted by the new file.
+void remove_companions(const fs::path& target) {
+  for (const char* suffix : {"-shm", "-journal", "-wal"}) {
+    const std::string name = target.string() + suffix;
+    if (::unlink(name.c_str()) != 0 && errno != ENOENT) throw error_from_errno(errno, "remove " + name);
+  }
+  sync_folder(target.parent_path());
 }
 
 }  // namespace
@@ -97,14 +106,17 @@ std::vector<std::string> put_in_place(DurableFile& file, const fs::path& target,
                                       const ProcessTable& processes, WallTime now) {
   give_ownership(target, file.fd());
   refuse_while_open(processes, target);
+  // Two names can't change at once. So the old file first becomes one that needs no companion, which is the
+  // old state with and without them; then they go; then the new file takes the name. A crash in between
+  // leaves one whole state or the other.
+  const std::unique_ptr<DurableFile> folded = fold_companions(target);
   std::vector<std::string> kept = keep_aside(target, now);
-  try {
-    remove_companions(target);
-    file.commit(OnExisting::kReplace);
-  } catch (const Error&) {
-    put_companions_back(target, kept);
-    throw;
+  if (folded) {
+    give_ownership(target, folded->fd());
+    folded->commit(OnExisting::kReplace);
   }
+  remove_companions(target);
+  file.commit(OnExisting::kReplace);
   return kept;
 }
 
