@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
+#include <system_error>
 
 #include "archive/catalogue.h"
 #include "archive/sealed_document.h"
@@ -25,6 +28,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kLongestLine = 1 << 20;
+constexpr milliseconds kAcceptAgain{50};
 
 std::string host_name() {
   char name[256] = {};
@@ -54,22 +58,30 @@ bool send_line(int descriptor, std::string line) {
   return true;
 }
 
-// nullopt: the other side is gone, or nothing came within `timeout`. What follows the line stays in
+// Until when a poll(2) that wants to end at `deadline` sleeps, in its terms; nullopt: it is over.
+std::optional<int> poll_time(const std::optional<SteadyTime>& deadline) {
+  if (!deadline) return -1;
+  const auto left = std::chrono::ceil<milliseconds>(*deadline - std::chrono::steady_clock::now());
+  if (left.count() <= 0) return std::nullopt;
+  return static_cast<int>(std::min<std::int64_t>(left.count(), std::numeric_limits<int>::max()));
+}
+
+// nullopt: the other side is gone, or nothing came before `deadline`. What follows the line stays in
 // `pending`.
-std::optional<std::string> receive_line(int descriptor, std::string& pending, milliseconds timeout) {
-  const auto deadline = std::chrono::steady_clock::now() + timeout;
+std::optional<std::string> receive_line(int descriptor, std::string& pending,
+                                        const std::optional<SteadyTime>& deadline) {
   while (pending.size() < kLongestLine) {
     if (const auto end = pending.find('\n'); end != std::string::npos) {
       std::string line = pending.substr(0, end);
       pending.erase(0, end + 1);
       return line;
     }
-    const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return std::nullopt;
+    const auto patience = poll_time(deadline);
+    if (!patience) return std::nullopt;
     pollfd waiting{descriptor, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 3'600'000)));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return std::nullopt;
+    const int ready = ::poll(&waiting, 1, *patience);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    if (ready < 0) return std::nullopt;
     char buffer[4096];
     const ssize_t n = ::recv(descriptor, buffer, sizeof buffer, 0);
     if (n <= 0) return std::nullopt;
@@ -189,29 +201,43 @@ std::list<OwnerSocket::Connection> OwnerSocket::take_ended() {
   return ended;
 }
 
+// Waits out what passes: a client that went away again, no descriptor or memory for another one just now.
 void OwnerSocket::accept_loop() {
+  constexpr std::array kPassing = {EINTR, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM};
   while (true) {
     const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (descriptor < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    const bool passes = descriptor < 0 && std::ranges::find(kPassing, errno) != kPassing.end();
     for (Connection& connection : take_ended()) connection.thread.join();
-    const std::lock_guard lock(mutex_);
-    if (stopping_ || descriptor < 0) {
+    std::unique_lock lock(mutex_);
+    if (stopping_ || (descriptor < 0 && !passes)) {
       if (descriptor >= 0) ::close(descriptor);
       return;
     }
-    if (connections_.size() >= kMaxConnections) {
+    if (passes) {
+      lock.unlock();
+      std::this_thread::sleep_for(kAcceptAgain);
+    } else if (connections_.size() >= kMaxConnections || !serve_on_thread(descriptor)) {
       ::close(descriptor);
-      continue;
     }
-    Connection& connection = connections_.emplace_back(Connection{descriptor});
+  }
+}
+
+// False: the machine has no thread left for it.
+bool OwnerSocket::serve_on_thread(int descriptor) {
+  Connection& connection = connections_.emplace_back(Connection{descriptor});
+  try {
     connection.thread = std::thread([this, &connection] { serve(connection); });
+    return true;
+  } catch (const std::system_error&) {
+    connections_.pop_back();
+    return false;
   }
 }
 
 void OwnerSocket::serve(Connection& connection) {
   const int descriptor = connection.descriptor;
   std::string pending;
-  while (const auto line = receive_line(descriptor, pending, std::chrono::hours(24))) {
+  while (const auto line = receive_line(descriptor, pending, std::nullopt)) {
     json answer;
     try {
       const json request = json::parse(*line, nullptr, false);
@@ -269,7 +295,8 @@ OwnerClient& OwnerClient::operator=(OwnerClient&& other) noexcept {
 json OwnerClient::ask(const json& request, milliseconds timeout) {
   std::string pending;
   const bool sent = send_line(descriptor_, request.dump());
-  const auto line = sent ? receive_line(descriptor_, pending, timeout) : std::nullopt;
+  const auto line =
+      sent ? receive_line(descriptor_, pending, std::chrono::steady_clock::now() + timeout) : std::nullopt;
   if (!line) {
     throw Error(
         ErrorCode::kLocked,

@@ -70,6 +70,7 @@ class OwnerSocket {
   };
 
   void accept_loop();
+  bool serve_on_thread(int descriptor);  // under mutex_
   void serve(Connection& connection);
   std::list<Connection> take_ended();
 

@@ -1,11 +1,15 @@
 #include "archive/owner.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <fstream>
 
 #include "archive/segment.h"
@@ -188,6 +192,53 @@ TEST(OwnerSocket, MoreConnectionsThanItsBoundAreTurnedAwayAndItGoesOn) {
   ADD_FAILURE() << "it did not come back";
 }
 
+// One more client than there are descriptors: it is answered as soon as there is one again.
+TEST(OwnerSocket, WaitsOutALackOfDescriptors) {
+  Owned owned;
+  OwnerSocket socket(
+      owned.ownership.socket(), [](const json&, int) -> json { return {{"here", true}}; }, [](int) {});
+  auto client = OwnerClient::connect(owned.store);
+  client->ask(json::object(), kPatience);
+  std::vector<int> fillers;
+  auto other = OwnerClient::connect(owned.store);  // accepted, or waiting to be
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  owned.ownership.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int late = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  for (int filler = ::dup(0); filler >= 0; filler = ::dup(0)) fillers.push_back(filler);
+  ASSERT_EQ(errno, EMFILE);
+  ASSERT_EQ(::connect(late, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  std::this_thread::sleep_for(milliseconds(200));
+  for (const int filler : fillers) ::close(filler);
+  ASSERT_EQ(::send(late, "{}\n", 3, MSG_NOSIGNAL), 3);
+  const timeval patience{30, 0};
+  ::setsockopt(late, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  char answer[64] = {};
+  EXPECT_GT(::recv(late, answer, sizeof answer - 1, 0), 0);
+  EXPECT_EQ(std::string(answer), "{\"here\":true}\n");
+  ::close(late);
+}
+
+// Clock time passes quicker here: each poll(2) that has an end comes to it at once.
+std::atomic<bool> polls_end_at_once = false;
+
+// A client that suspended the owner may take hours (the restore of a large database).
+TEST(OwnerSocket, AConnectionThatIsSilentForLongStays) {
+  Owned owned;
+  std::atomic<bool> gone = false;
+  OwnerSocket socket(
+      owned.ownership.socket(), [](const json&, int) -> json { return json::object(); },
+      [&](int) { gone = true; });
+  auto client = OwnerClient::connect(owned.store);
+  client->ask(json::object(), kPatience);
+  polls_end_at_once = true;
+  auto silent = OwnerClient::connect(owned.store);
+  std::this_thread::sleep_for(milliseconds(300));
+  polls_end_at_once = false;
+  EXPECT_FALSE(gone);
+  silent->ask(json::object(), kPatience);
+}
+
 TEST(OwnerClient, WithoutAnOwnerThereIsNobodyToAsk) {
   const TestFolder folder;
   MemoryStore store;
@@ -232,3 +283,9 @@ TEST(OwnerClient, AnOwnerThatDoesNotAnswerIsLocked) {
 
 }  // namespace
 }  // namespace litewright
+
+// In the place of the C library's.
+extern "C" int poll(pollfd* waiting, nfds_t count, int timeout) {
+  const bool at_once = litewright::polls_end_at_once && timeout >= 0;
+  return static_cast<int>(::syscall(SYS_poll, waiting, count, at_once ? 0 : timeout));
+}
