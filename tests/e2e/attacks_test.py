@@ -13,59 +13,10 @@ import time
 
 import application_database as application
 import history
+from followed_load import LONGEST_STALL_SECONDS, ack, archiver_pids, both_are_right, figures, leave, load, new_database, protect
 from program import Failed, Skip, Test, check
 
-WAL_LIMIT = "1MiB"           # small, so that an attack of seconds meets many gates
-LONGEST_STALL_SECONDS = 5.0  # of a writer while our process is stopped in the gate
-MENDED = (3, 51, 3)          # SQLite's version without the WAL-reset defect (FACTS 13)
-
-
-def new_database(context, writers=1):
-    """A database with commit_load's tables; gives its path."""
-    path = context.path("app.db")
-    for writer in range(1, writers + 1):
-        check(context.run([context.tool("commit_load"), path, 0.05, "--writer", writer]).status == 0, "commit_load failed")
-    return path
-
-
-def load(context, path, seconds, writer=1, *options):
-    """A commit_load at work in the background."""
-    return context.start([context.tool("commit_load"), path, seconds, "--writer", writer, "--ack", ack(context, writer), *options],
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def ack(context, writer):
-    return context.path(f"ack.{writer}")
-
-
-def figures(process):
-    """What a load printed; it must have ended well."""
-    out, err = process.communicate(timeout=120)
-    check(process.returncode == 0, f"a writer failed: {err.strip()}")
-    return json.loads(out)
-
-
-def protect(context, path, *words):
-    """`protect` and (txid, counter) where it begins. Nobody may write meanwhile."""
-    following = context.protect(path, "--wal-limit", WAL_LIMIT, *words)
-    return following, (following.following["txid"], application.value(path, "SELECT n FROM litewright_test_counter"))
-
-
-def both_are_right(context, path, first, writers=(1,), points=3):
-    """The application's database and the archive, once all writers are silent."""
-    application.is_sound(path)
-    count = application.has_all_acknowledged(path, [ack(context, w) for w in writers])
-    application.archive_follows_counter(context, path, first, points)
-    return count
-
-
-def leave(protected, path):
-    """`protect` leaves as the last; what it leaves behind is whole."""
-    check(protected.running, f"protect ended by itself with {protected.process.poll()}: {protected.errors}")
-    before = application.content(path)
-    protected.stop()
-    check(application.content(path) == before, "the database's content changed when protect left")
-    application.is_sound(path)
+MENDED = (3, 51, 3)  # SQLite's version without the WAL-reset defect (FACTS 13)
 
 
 def slow_checkpointer(sleep_ms):
@@ -263,99 +214,9 @@ def large_transaction(context):
     return f"written in {wrote:.1f} s, WAL {size / 1e6:.0f} MB, protect's peak {rss:.0f} MiB, {count} commits after it"
 
 
-def archiver_pids(protected, path):
-    """The processes of ours that hold locks of the database: those whose standstill an application can feel."""
-    ours = {protected.pid}
-    children = pathlib.Path(f"/proc/{protected.pid}/task/{protected.pid}/children")
-    if protected.running:
-        ours |= {int(pid) for pid in children.read_text().split()}
-    return ours & application.lock_holders(path, application.WRITE, 128)
-
-
 def peak_mib(pid):
     """The most memory a process ever had resident."""
     return int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024
-
-
-def signal_all(pids, how):
-    for pid in pids:
-        try:
-            os.kill(pid, how)
-        except ProcessLookupError:
-            pass
-
-
-def stopped_at_random(context):
-    path = new_database(context, 2)
-    protected, first = protect(context, path)
-    seconds = 40 if context.long else 9
-    loads = [load(context, path, seconds, w, "--pause-us", 100) for w in (1, 2)]
-    longest = 10 if context.long else 3
-    stops = 0
-    end = time.monotonic() + seconds - longest - 1
-    while time.monotonic() < end:
-        time.sleep(context.random.random() * .08)
-        pids = archiver_pids(protected, path)
-        signal_all(pids, signal.SIGSTOP)
-        time.sleep(.02 + context.random.random() * .06)
-        signal_all(pids, signal.SIGCONT)
-        stops += 1
-    pids = archiver_pids(protected, path)
-    signal_all(pids, signal.SIGSTOP)
-    time.sleep(longest)
-    signal_all(pids, signal.SIGCONT)
-    results = [figures(process) for process in loads]
-    stall = max(result["max_us"] for result in results) / 1e6
-    check(stall < LONGEST_STALL_SECONDS, f"a writer stood still for {stall:.1f} s")
-    count = application.has_all_acknowledged(path, [ack(context, 1), ack(context, 2)])
-    application.is_sound(path)
-    context.sync(path)
-    # The watchdog may have ended the archiver in the gate: then a gap is allowed, a wrong archive is not.
-    if any(commit["reconciled"] for commit in context.log(path) if commit["txid"] > first[0]):
-        application.newest_equals(context, path)
-        context.verify_is_clean(path)
-    else:
-        application.archive_follows_counter(context, path, first)
-    leave(protected, path)
-    return f"{count} commits, {stops} short stops and one of {longest} s, longest stall {stall * 1000:.0f} ms"
-
-
-def stopped_in_the_gate(context):
-    path = new_database(context)
-    protected, first = protect(context, path)
-    seconds = 120
-    writer = load(context, path, seconds)
-    stalls, tries = [], 0
-    wanted = 5 if context.long else 2
-    end = time.monotonic() + (60 if context.long else 15)
-    while len(stalls) < wanted and time.monotonic() < end:
-        pids = archiver_pids(protected, path)
-        if not pids & application.lock_holders(path, application.WRITE, application.WRITE):
-            continue
-        tries += 1
-        signal_all(pids, signal.SIGSTOP)
-        if not pids & application.lock_holders(path, application.WRITE, application.WRITE):
-            signal_all(pids, signal.SIGCONT)
-            continue
-        began, acks = time.monotonic(), os.path.getsize(ack(context, 1))
-        while os.path.getsize(ack(context, 1)) == acks and time.monotonic() - began < 10:
-            time.sleep(.005)
-        stalls.append(time.monotonic() - began)
-        signal_all(pids, signal.SIGCONT)
-        time.sleep(1.5)  # for it to follow again
-    writer.terminate()
-    figures(writer)
-    check(stalls, f"no stop hit the gate in {tries} tries")
-    check(max(stalls) < LONGEST_STALL_SECONDS, f"stopped in the gate, the writer stood still for {max(stalls):.1f} s")
-    application.is_sound(path)
-    application.has_all_acknowledged(path, [ack(context, 1)])
-    context.sync(path)
-    application.newest_equals(context, path)
-    context.verify_is_clean(path)
-    txids = [commit["txid"] for commit in context.log(path)]
-    check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
-    leave(protected, path)
-    return f"{len(stalls)} stops in the gate, the writer stood still for at most {max(stalls):.2f} s"
 
 
 def killed_in_transactions(context):
@@ -402,128 +263,6 @@ def torn_index_header(context):
     both_are_right(context, path, first)
     leave(protected, path)
     return f"{count} commits"
-
-
-def unknown_schema(context):
-    """A view that a newer SQLite wrote: ours can't parse the schema, and need not (FACTS 32)."""
-    path = new_database(context)
-    connection = history.connect(path)
-    connection.execute("PRAGMA writable_schema=ON")
-    connection.execute("INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES('view','v','v',0,"
-                       "'CREATE VIEW v AS SELECT a ?->? b FROM load QUALIFY nothing')")
-    connection.close()
-    connection = history.connect(path)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        raise Failed("this SQLite parses the schema: the attack proves nothing")
-    except sqlite3.DatabaseError as error:
-        check("malformed" in str(error), f"another error than the one meant: {error}")
-    connection.close()
-    connection = history.connect(path)
-    connection.execute("PRAGMA writable_schema=ON")  # reads what it can, as the newer SQLite would
-    before = history.counter(connection)
-    following = context.protect(path)
-    for _ in range(300):
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO load(writer, seq, body) VALUES(9, 1, randomblob(900))")
-        connection.execute("UPDATE litewright_test_counter SET n=n+1")
-        connection.execute("COMMIT")
-    newest = context.sync(path)
-    check(newest == following.following["txid"] + 300, f"300 commits, and the archive went from {following.following['txid']} to {newest}")
-    application.newest_equals(context, path, forgiving=True)
-    context.verify_is_clean(path)
-    check(history.counter(connection) == before + 300, "the counter is not what was committed")
-    connection.close()
-    following.stop()
-
-
-def first_commit_ever(context):
-    path = context.path("app.db")
-    connection = history.connect(path, journal_mode="WAL")
-    connection.close()
-    size = os.path.getsize(path)
-    protected = context.protect(path)
-    first = protected.following["txid"]
-    connection = history.connect(path)
-    connection.execute("CREATE TABLE t(a)")
-    connection.execute("INSERT INTO t VALUES(1)")
-    check(context.sync(path) == first + 2, "two commits were made")
-    connection.close()
-    for txid, tables in ((first, 0), (first + 1, 1), (first + 2, 1)):
-        out = context.restore(path, context.path(f"{txid}.db"), "--tx", txid)
-        got = application.value(out, "SELECT count(*) FROM sqlite_schema")
-        check(got == tables, f"tx {txid} has {got} tables, not {tables}")
-    check(application.value(context.path(f"{first + 2}.db"), "SELECT a FROM t") == 1, "the row is missing")
-    leave(protected, path)
-    return f"began at {size} bytes"
-
-
-def not_yet_a_wal_database(empty):
-    """Can't be followed (FACTS 18): says so at once, says what to do, and touches nothing."""
-    def run(context):
-        path = context.path("app.db")
-        if empty:
-            pathlib.Path(path).touch()
-        else:
-            connection = history.connect(path)
-            connection.execute("CREATE TABLE t(a)")
-            connection.close()
-        before = pathlib.Path(path).read_bytes()
-        answer = context.command("protect", path, "--json", status=None, timeout=15)
-        check(answer.status == 64, f"exit {answer.status}: {answer.stderr}")
-        check("hint:" in answer.stderr and "journal_mode" in answer.stderr, f"says not what to do: {answer.stderr!r}")
-        check(pathlib.Path(path).read_bytes() == before, "the file was changed")
-        check(set(os.listdir(context.folder)) <= {"app.db", "state"}, f"left {os.listdir(context.folder)}")
-
-    return run
-
-
-def closes_and_opens_again(context):
-    path = new_database(context)
-    protected, first = protect(context, path)
-    for _ in range(20):
-        check(context.run([context.tool("commit_load"), path, 10, "--commits", context.random.randint(1, 60),
-                           "--ack", ack(context, 1)]).status == 0, "commit_load failed")
-        if context.random.random() < .5:
-            time.sleep(context.random.random() * .2)
-    count = both_are_right(context, path, first)
-    leave(protected, path)
-    check(not os.path.exists(path + "-wal"), "the WAL is still there after all closed the database")
-    return f"{count} commits"
-
-
-def killed_and_started_again(context):
-    """Continuity is proven or the difference becomes one commit; nothing is lost and nothing is wrong (FACTS 33)."""
-    path = new_database(context)
-    protected, _ = protect(context, path)
-    writer = load(context, path, 120, 1, "--pause-us", 300)
-    gaps = 0
-    for _ in range(10 if context.long else 4):
-        time.sleep(.2 + context.random.random() * .5)
-        pids = archiver_pids(protected, path)
-        protected.kill()
-        signal_all(pids, signal.SIGKILL)
-        time.sleep(context.random.random() * .2)
-        protected = context.protect(path, "--wal-limit", WAL_LIMIT)
-    writer.terminate()
-    figures(writer)
-    application.is_sound(path)
-    count = application.has_all_acknowledged(path, [ack(context, 1)])
-    context.sync(path)
-    commits = context.log(path)
-    txids = [commit["txid"] for commit in commits]
-    check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
-    gaps = sum(bool(commit["reconciled"]) for commit in commits[1:])
-    counters = []
-    for txid in sorted(context.random.sample(txids, min(8, len(txids)))):
-        out = context.restore(path, context.path(f"{txid}.db"), "--tx", txid)
-        application.is_sound(out)
-        counters.append(application.value(out, "SELECT n FROM litewright_test_counter"))
-    check(counters == sorted(counters), f"counters run backwards: {counters}")
-    application.newest_equals(context, path)
-    context.verify_is_clean(path)
-    leave(protected, path)
-    return f"{count} commits, {gaps} gaps reconciled"
 
 
 def checkpoint_times(context, path, mode, rounds):
@@ -603,16 +342,8 @@ TESTS = [
     Test("all read marks taken by others while it runs are no obstacle", all_marks_taken_while_it_runs, 15),
     Test("a reader that stays lets the WAL grow and it is reset afterwards", reader_stays, 18, 80),
     Test("a transaction of 150 MB is archived within the memory bound", large_transaction, 25),
-    Test("stopped at random moments it stops no writer for long", stopped_at_random, 16, 60),
-    Test("stopped in the gate it is ended and the writers go on", stopped_in_the_gate, 25, 80),
     Test("writers and checkpointers killed in transactions lose nothing acknowledged", killed_in_transactions, 16, 60),
     Test("a torn index header is mended and nothing is missed", torn_index_header, 12, 30),
-    Test("a schema that this SQLite can't parse is followed", unknown_schema, 6),
-    Test("the first commit ever is the second restore point", first_commit_ever, 5),
-    Test("an empty file is refused with what to do", not_yet_a_wal_database(True), 3),
-    Test("a rollback-journal database is refused with what to do", not_yet_a_wal_database(False), 3),
-    Test("the application closes its last connection and opens again", closes_and_opens_again, 10),
-    Test("killed and started again it loses nothing", killed_and_started_again, 15, 40),
     Test("the application's own checkpoints cost at most 100 ms more", own_checkpoints, 25, 80),
     Test("checkpoints of an application that is alone cost at most 100 ms more", own_checkpoints_without_writers, 8),
 ]
