@@ -111,6 +111,12 @@ void Archiver::stop() {
   changed_.notify_all();
 }
 
+void Archiver::hurry() {
+  stop();
+  const std::lock_guard lock(mutex_);
+  if (follower_) follower_->hurry();
+}
+
 BackupPoint Archiver::backup(const std::optional<std::string>& name) {
   {
     const std::lock_guard lock(mutex_);

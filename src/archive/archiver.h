@@ -36,7 +36,8 @@ class Archiver {
   // Follows until stop(). A failure while following is reported as a warning and tried again after a while,
   // more slowly each time; one at the very beginning is thrown.
   void protect();
-  void stop();  // from any thread
+  void stop();   // from any thread
+  void hurry();  // after stop(): as Follower::hurry()
 
   // The state of now, archived (without following on). Gives its point; named if a name is given.
   BackupPoint backup(const std::optional<std::string>& name);

@@ -15,11 +15,13 @@ Follower::~Follower() = default;
 
 bool Follower::run(Until until) {
   const auto end = [this] {
+    if (events_.database_open) events_.database_open(false);
     const std::lock_guard lock(mutex_);
     ended_ = true;
     answered_.notify_all();
   };
   try {
+    if (events_.database_open) events_.database_open(true);
     Session session(*this, until);
     const bool whole = session.run();
     end();
@@ -28,6 +30,11 @@ bool Follower::run(Until until) {
     end();
     throw;
   }
+}
+
+void Follower::hurry() {
+  hurried_ = true;
+  stop();
 }
 
 void Follower::stop() {

@@ -43,6 +43,8 @@ struct FollowEvents {
   // The gate is entered (true) or left: a watchdog must see to it that we don't stay there stopped (FACTS
   // 31).
   std::function<void(bool)> gate;
+  // Connections to the database are about to be opened (true), or all are closed.
+  std::function<void(bool)> database_open;
 };
 
 struct FollowStatus {
@@ -66,6 +68,9 @@ class Follower {
   enum class Until { kStopped, kArchived };
   bool run(Until until);
   void stop();
+  // After stop(): leaves without waiting for the store or for a gate. What is not archived yet is compared at
+  // the next start.
+  void hurry();
 
   // Everything committed before the call is archived when it returns: that txid. Throws
   // Error{kStoreUnreachable} when it took longer than `timeout`, Error{kLocked} when the follower stopped
@@ -90,6 +95,7 @@ class Follower {
   std::uint64_t sync_asked_ = 0, sync_answered_ = 0;
   Txid sync_txid_;
   bool stopping_ = false, ended_ = false;
+  std::atomic<bool> hurried_ = false;
   FollowStatus status_;
 };
 

@@ -21,6 +21,7 @@ constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kLookAtFile{500};
 constexpr milliseconds kStopDrain{30'000};
+constexpr milliseconds kDrainStep{100};
 constexpr int kLeaveGateTries = 40;
 constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
 
@@ -332,25 +333,37 @@ void Follower::Session::publish(const WalIndex& index) {
   if (news) follower.answered_.notify_all();
 }
 
+// False: the store did not take everything in time, or nobody wants to wait for it.
+bool Follower::Session::drain() const {
+  for (const SteadyTime deadline = follower.clock_.steady() + kStopDrain;;) {
+    if (uploader.drain(kDrainStep)) return true;
+    if (follower.hurried_ || uploader.is_broken() || follower.clock_.steady() >= deadline) return false;
+  }
+}
+
 // Archive what is there, let go, leave. In the gate, so that nothing comes between the last look and the
 // close (28).
 bool Follower::Session::leave() {
   bool in_gate = false;
   if (!scan) {
-    for (int tries = 0; tries < kLeaveGateTries && !in_gate; tries++) in_gate = enter_gate().ok;
+    for (int tries = 0; tries < (follower.hurried_ ? 1 : kLeaveGateTries) && !in_gate; tries++)
+      in_gate = enter_gate().ok;
     const SteadyTime deadline = follower.clock_.steady() + kStopCapture;
-    while (!capture_now(guard.index(), true) && !scan && follower.clock_.steady() < deadline) {
+    while (!capture_now(guard.index(), true) && !scan && follower.clock_.steady() < deadline &&
+           !follower.hurried_) {
       if (std::exchange(in_gate, false)) release_gate();
     }
   }
   const bool give_up_scan = scan.has_value();
-  guard.close();
+  // Closing opens the gate at once; the checkpoint of the last one to close may take as long as it does.
   if (in_gate && follower.events_.gate) follower.events_.gate(false);
+  guard.close();
+  if (follower.events_.database_open) follower.events_.database_open(false);
   if (part->batch.partial_commit)
     part->batch.clear();           // the store took no more in time: the commit stays in the WAL
   if (give_up_scan) return false;  // nothing of it was visible; the next start scans anew
   if (!part->batch.empty()) flush_part(true);
-  if (!uploader.drain(kStopDrain)) {
+  if (!drain()) {
     warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
                      uploader.archived().value, capture.last_txid().value));
   }

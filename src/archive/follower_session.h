@@ -74,6 +74,7 @@ struct Follower::Session {
   bool everything_archived();
   void announce();
   bool leave();
+  bool drain() const;
   void publish(const WalIndex& index);
   void require_same_file() const;
   void warn(const std::string& text) const {

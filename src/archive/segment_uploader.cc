@@ -67,6 +67,11 @@ void SegmentUploader::check() const {
   if (broken_) throw Error(*broken_);
 }
 
+bool SegmentUploader::is_broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_.has_value();
+}
+
 Txid SegmentUploader::archived() const {
   const std::lock_guard lock(mutex_);
   return archived_;

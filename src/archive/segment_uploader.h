@@ -46,7 +46,8 @@ class SegmentUploader {
   void submit(
       std::unique_ptr<SegmentPart> part);  // only with has_room(); throws what made a segment of parts fail
 
-  void check() const;  // throws what made a segment of parts fail
+  void check() const;      // throws what made a segment of parts fail
+  bool is_broken() const;  // check() throws
 
   Txid archived() const;  // everything up to it is durable in the store
   // True when archived() >= txid within `timeout`.

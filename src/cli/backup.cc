@@ -7,6 +7,7 @@
 #include "archive/state_folder.h"
 #include "archive/verify.h"
 #include "base/progress.h"
+#include "base/self_end_timer_linux.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -14,6 +15,8 @@
 
 namespace litewright {
 namespace {
+
+constexpr std::chrono::milliseconds kLongestGate{5000};
 
 struct BackupOutcome {
   Txid txid;
@@ -47,6 +50,11 @@ BackupOutcome make_backup(const Invocation& invocation, const ArchivePlace& plac
   events.scanning = [&progress](std::uint64_t done, std::uint64_t all) {
     progress.set_total(all);
     progress.advance(done - std::min(done, progress.done()));
+  };
+  // Stopped (Ctrl-Z) in the gate it would keep the application's writers out.
+  SelfEndTimer last_resort;
+  events.gate = [&last_resort](bool inside) {
+    last_resort.arm(inside ? kLongestGate : std::chrono::milliseconds(0));
   };
   events.warning = [&session](const std::string& text) { session.output.note(text); };
   const std::uint64_t before = stored_bytes(*place.store);

@@ -9,6 +9,7 @@
 
 #include "archive/archiver.h"
 #include "archive/state_folder.h"
+#include "base/self_end_timer_linux.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -42,8 +43,11 @@ class EventPrinter {
   std::mutex mutex_;
 };
 
+// Where the watchdog is killed too, nobody else would end an archiver that stands still in the gate.
+constexpr std::chrono::milliseconds kLongestGateOfAnOrphan{3000};
+
 FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateClock& gate,
-                         const Clock& clock) {
+                         SelfEndTimer& last_resort, const Clock& clock) {
   FollowEvents events;
   events.following = [&printer, &place](Txid txid, bool reconciled) {
     printer.event("following", {{"txid", txid.value}, {"reconciled", reconciled}},
@@ -52,7 +56,9 @@ FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateC
                               place.store->describe()));
   };
   events.warning = [&printer](const std::string& text) { printer.warning(text); };
-  events.gate = [&gate, &clock](bool inside) {
+  events.database_open = [&gate](bool open) { gate.has_database_open = open; };
+  events.gate = [&gate, &last_resort, &clock](bool inside) {
+    last_resort.arm(inside ? kLongestGateOfAnOrphan : std::chrono::milliseconds(0));
     gate.entered_ns = inside ? std::chrono::nanoseconds(clock.steady().time_since_epoch()).count() : 0;
   };
   return events;
@@ -62,17 +68,21 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
   const Session& session = invocation.session;
   const StopSignal stop;
   EventPrinter printer(session.output, session.clock);
+  SelfEndTimer last_resort;
   ArchiverOptions options;
   options.follow.database = place.database.string();
   options.follow.state_folder = state_folder(session.environment);
   options.reported_pid = ::getppid();
   if (const auto limit = invocation.value("wal-limit")) options.follow.wal_limit_bytes = parse_size(*limit);
-  Archiver archiver(*place.store, session.clock, options, make_events(printer, place, gate, session.clock));
+  Archiver archiver(*place.store, session.clock, options,
+                    make_events(printer, place, gate, last_resort, session.clock));
   std::atomic<bool> done = false;
   std::thread stopper([&] {
     while (!done && !stop.wait_for(std::chrono::milliseconds(200))) {
     }
     archiver.stop();
+    while (!done && !gate.hurry) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (!done) archiver.hurry();
   });
   const auto finish = [&] {
     done = true;
@@ -120,8 +130,10 @@ Command protect_command() {
            "SIGTERM. The application goes on as it is: nothing is written to its database but SQLite's own "
            "checkpoints, and the WAL is kept short.\n\n"
            "The first time the whole database is archived while writers run. After a stop the archive goes "
-           "on where "
-           "it stood; what changed meanwhile becomes one commit.",
+           "on where it stood; what changed meanwhile becomes one commit.\n\n"
+           "A second Ctrl-C or SIGTERM no longer waits for the store: what it has not taken yet is compared "
+           "at "
+           "the next start.",
        .options = {{.name = "wal-limit",
                     .value = "SIZE",
                     .help = "reset the WAL when it is larger (default 12MiB)"}},

@@ -19,6 +19,7 @@ constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
 
 // A signal handler reaches nothing but what has static storage.
 std::atomic<int> noted_signal{0};
+std::atomic<int> noted_signals{0};
 std::atomic<int> event_to_wake{-1};
 static_assert(std::atomic<int>::is_always_lock_free);
 
@@ -26,6 +27,7 @@ void note_signal(int number) {
   const int saved = errno;
   int none = 0;
   noted_signal.compare_exchange_strong(none, number);
+  ++noted_signals;
   const std::uint64_t one = 1;
   // Fails only when the counter is full: then it is readable already.
   [[maybe_unused]] const auto written = ::write(event_to_wake.load(), &one, sizeof one);
@@ -41,6 +43,7 @@ StopSignal::StopSignal() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     throw Error(ErrorCode::kInternal, "two stop signals in one process");
   }
   noted_signal.store(0);
+  noted_signals.store(0);
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     struct sigaction action = {};
     action.sa_handler = note_signal;
@@ -56,6 +59,8 @@ StopSignal::~StopSignal() {
 }
 
 bool StopSignal::requested() const { return signal() != 0; }
+
+int StopSignal::count() const { return noted_signals.load(); }
 
 int StopSignal::signal() const { return noted_signal.load(); }
 

@@ -19,11 +19,13 @@ class StopSignal {
   StopSignal& operator=(StopSignal&&) = delete;
 
   bool requested() const;
+  // How many came. Ctrl-C reaches every process of a terminal's group: only the first of them should count.
+  int count() const;
   // The signal that came, 0 while none did.
   int signal() const;
   // For poll(2): readable from the first signal on, for good. Belongs to this object.
   int fd() const { return event_.get(); }
-  // Sleeps until a signal comes or the time is up; true if one came.
+  // Sleeps until a signal comes or the time is up; true if one came. Comes back at once after the first one.
   bool wait_for(std::chrono::milliseconds time) const;
 
  private:

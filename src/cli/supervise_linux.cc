@@ -32,11 +32,30 @@ bool overstays(const GateClock& gate, std::chrono::milliseconds longest) {
   return entered != 0 && Clock::now().time_since_epoch() - std::chrono::nanoseconds(entered) > longest;
 }
 
-// The status of waitpid() once the child has ended; forwards the first stop signal, and SIGKILL for the
-// second one.
-int watch(pid_t child, const GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
+// Ends a child that is only held up on its way out; never one whose connections are open: the last to leave
+// must close them properly (FACTS 28), and in the gate it has a limit of its own.
+class Hurry {
+ public:
+  Hurry(GateClock& gate, std::chrono::milliseconds patience) : gate_(gate), patience_(patience) {}
+
+  bool is_over() {
+    const Clock::time_point now = Clock::now();
+    if (!gate_.hurry.exchange(true) || gate_.has_database_open) closed_since_ = now;
+    return now - closed_since_ > patience_;
+  }
+
+ private:
+  GateClock& gate_;
+  std::chrono::milliseconds patience_;
+  Clock::time_point closed_since_{};
+};
+
+// The status of waitpid() once the child has ended; forwards the first stop signal, and the second one as
+// `hurry`.
+int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
           bool& killed) {
   bool forwarded = false;
+  Hurry hurry(gate, options.hurried_end);
   while (true) {
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
@@ -46,6 +65,7 @@ int watch(pid_t child, const GateClock& gate, const SuperviseOptions& options, c
       ::kill(child, SIGTERM);
       forwarded = true;
     }
+    if (stop.count() > 1 && hurry.is_over()) ::kill(child, SIGKILL);
     if (overstays(gate, options.longest_gate)) {
       ::kill(child, SIGKILL);
       killed = true;
@@ -65,6 +85,7 @@ int supervise(const SuperviseOptions& options, const std::function<int(GateClock
   std::deque<Clock::time_point> restarts;
   for (int generation = 0;; generation++) {
     gate.entered_ns = 0;
+    gate.has_database_open = false;
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) throw error_from_errno(errno, "start the archiver");
@@ -78,7 +99,7 @@ int supervise(const SuperviseOptions& options, const std::function<int(GateClock
     bool killed = false;
     const int status = watch(child, gate, options, stop, killed);
     if (WIFEXITED(status)) return WEXITSTATUS(status);
-    if (stop.requested()) return 0;
+    if (stop.requested()) return gate.hurry ? 1 : 0;
     restarts.push_back(Clock::now());
     while (restarts.front() < Clock::now() - std::chrono::minutes(1)) restarts.pop_front();
     if (static_cast<int>(restarts.size()) > options.restarts_a_minute) {

@@ -12,18 +12,22 @@ namespace litewright {
 
 // Shared between the watchdog and its child.
 struct GateClock {
-  std::atomic<std::int64_t> entered_ns{0};  // steady clock; 0: not in the gate
+  std::atomic<std::int64_t> entered_ns{0};     // steady clock; 0: not in the gate
+  std::atomic<bool> hurry{false};              // a second stop signal came: leave what takes time
+  std::atomic<bool> has_database_open{false};  // its connections are still to be closed (FACTS 28)
 };
 
 struct SuperviseOptions {
   std::chrono::milliseconds longest_gate{1500};
   int restarts_a_minute = 5;
-  std::function<void(const char*)> notice;  // the child was ended or ended badly, and another is started
+  std::chrono::milliseconds hurried_end{1000};  // for a child that was told to hurry and has no database open
+  std::function<void(const char*)> notice;      // the child was ended or ended badly, and another is started
 };
 
 // Forks; must be called before any thread or database connection exists. In the child it returns run(gate,
-// generation); in the parent the child's exit status, after forwarding SIGTERM and SIGINT to it. `generation`
-// counts the children.
+// generation); in the parent the child's exit status, after forwarding SIGTERM and SIGINT to it. A second
+// signal sets `hurry`; a child that is then held up by something else than the database is ended, and the
+// status is 1. `generation` counts the children.
 int supervise(const SuperviseOptions& options, const std::function<int(GateClock&, int generation)>& run);
 
 }  // namespace litewright

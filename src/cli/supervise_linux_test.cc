@@ -81,6 +81,38 @@ TEST(Supervise, AChildThatDiesAgainAndAgainEndsIt) {
                Error);
 }
 
+// A child that ignores SIGTERM and does as `body` says until it ends.
+Watched told_twice(const std::function<int(GateClock&)>& body) {
+  return watch([&body](GateClock& gate, int) {
+    ::signal(SIGTERM, SIG_IGN);
+    ::kill(::getppid(), SIGTERM);
+    ::usleep(200'000);
+    if (gate.hurry) return 1;
+    ::kill(::getppid(), SIGINT);
+    return body(gate);
+  });
+}
+
+TEST(Supervise, ASecondSignalTellsTheChildToHurry) {
+  const Watched watched = told_twice([](GateClock& gate) {
+    gate.has_database_open = true;
+    for (int i = 0; i < 500 && !gate.hurry; i++) ::usleep(10'000);
+    ::usleep(1'500'000);  // closing takes its time: it is left in peace
+    return gate.hurry ? 34 : 1;
+  });
+  EXPECT_EQ(watched.status, 34);
+}
+
+TEST(Supervise, ASecondSignalEndsAChildThatIsHeldUpWithoutTheDatabase) {
+  const auto began = std::chrono::steady_clock::now();
+  const Watched watched = told_twice([](GateClock&) {
+    ::pause();
+    return 0;
+  });
+  EXPECT_EQ(watched.status, 1);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
 TEST(Supervise, AStopSignalIsPassedOnAndItsAnswerIsTheStatus) {
   const Watched watched = watch([](GateClock&, int) {
     static volatile sig_atomic_t asked = 0;
