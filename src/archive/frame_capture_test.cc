@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <vector>
 
 #include "archive/database_scan.h"
@@ -78,8 +79,8 @@ TEST(FrameCapture, TheLedgerIsTheDatabaseAfterEveryCapture) {
     SCOPED_TRACE(page_size);
     Rig rig(page_size, 1 << 30);
     const char* const history[] = {
-        "INSERT INTO t(body) WITH n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<300) SELECT "
-        "randomblob(700) FROM n;",
+        ("INSERT INTO t(body) WITH n(i) AS (VALUES(1) UNION ALL SELECT i+1 FROM n WHERE i<300) SELECT "
+         "randomblob(700) FROM n;"),
         "UPDATE t SET body=zeroblob(10) WHERE id%3=0;",
         "DELETE FROM t WHERE id>100;",
         "VACUUM;",
@@ -138,6 +139,18 @@ TEST(FrameCapture, ForcedItTakesThreeBatchesAtOnce) {
   EXPECT_EQ(rig.batch.commits.size(), 1u);
 }
 
+// A store that takes nothing: the WAL waits, not our memory.
+TEST(FrameCapture, AFullBatchGrowsNoFurtherHoweverOftenItIsAsked) {
+  Rig rig("4096", 1 << 20);
+  for (int i = 0; i < 20; i++) rig.commit("INSERT INTO t(body) VALUES(randomblob(1048576));");
+  ASSERT_EQ(rig.take(), FrameCapture::Progress::kBatchFull);
+  const std::size_t full = rig.batch.versions.bytes();
+  for (int i = 0; i < 10; i++) EXPECT_EQ(rig.take(), FrameCapture::Progress::kBatchFull);
+  EXPECT_EQ(rig.batch.versions.bytes(), full);
+  EXPECT_EQ(rig.take({.force = true}), FrameCapture::Progress::kBatchFull);
+  EXPECT_LT(rig.batch.versions.bytes(), 5u << 20);
+}
+
 TEST(FrameCapture, CanStopBehindTheFirstCommit) {
   Rig rig;
   for (int i = 0; i < 3; i++) rig.commit("INSERT INTO t(body) VALUES(1);");
@@ -186,6 +199,22 @@ TEST(FrameCapture, AWalShorterThanWhatWasCapturedIsLost) {
   WalIndex shorter = rig.guard->index();
   shorter.header.max_frame.value--;
   EXPECT_EQ(rig.capture->capture(shorter, rig.batch, {}), FrameCapture::Progress::kLost);
+}
+
+// As recovery leaves it that dropped captured frames, after commits that reach further than those did.
+TEST(FrameCapture, NoticesThatCapturedFramesWereReplaced) {
+  Rig rig;
+  rig.commit("INSERT INTO t(body) VALUES(randomblob(100));");
+  ASSERT_EQ(rig.take(), FrameCapture::Progress::kComplete);
+  ASSERT_EQ(rig.batch.commits.size(), 1u);
+  // In a process of its own: ours has the database open (FACTS 7).
+  const std::uint64_t checksum_at = frame_offset(rig.capture->position(), 4096) + 16;
+  const std::string command = "printf 'another!' | dd of='" + rig.path +
+                              "-wal' bs=1 conv=notrunc status=none seek=" + std::to_string(checksum_at);
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(rig.take(), FrameCapture::Progress::kComplete);  // nothing new to be wrong about
+  rig.commit("INSERT INTO t(body) VALUES(randomblob(100));");
+  EXPECT_EQ(rig.take(), FrameCapture::Progress::kLost);
 }
 
 TEST(FrameCapture, TheHashOfACommitIsFoundAgainInTheWal) {
