@@ -8,7 +8,8 @@ namespace litewright {
 
 namespace {
 constexpr std::chrono::milliseconds kCaptureDuringCheckpoint{3};
-}
+constexpr std::uint32_t kGateBacklogBytes = 6 << 20;  // to be captured or copied back inside
+}  // namespace
 
 HandoverOutcome Follower::Session::perform(HandoverAction action) {
   switch (action) {
@@ -77,6 +78,15 @@ HandoverOutcome Follower::Session::checkpoint() {
   return {.ok = !done.busy, .frames = done.frames, .copied = done.copied};
 }
 
+std::uint32_t Follower::Session::gate_backlog_frames() const {
+  return std::max<std::uint32_t>(kGateBacklogBytes / (page_size + 24), 8);
+}
+
+std::uint32_t Follower::Session::uncaptured(const WalIndex& index) const {
+  const std::uint32_t captured = capture.same_generation(index) ? capture.position().value : 0;
+  return index.header.max_frame.value - std::min(index.header.max_frame.value, captured);
+}
+
 HandoverOutcome Follower::Session::enter_gate() {
   gate_entered = follower.clock_.steady();
   if (follower.events_.gate) follower.events_.gate(true);
@@ -86,8 +96,12 @@ HandoverOutcome Follower::Session::enter_gate() {
     capture_now(index, true);
   });
   if (!entered && follower.events_.gate) follower.events_.gate(false);
-  if (entered) gate_entered = follower.clock_.steady();
-  return {.ok = entered};
+  if (!entered) return {.ok = false};
+  gate_entered = follower.clock_.steady();
+  if (uncaptured(guard.index()) <= gate_backlog_frames()) return {.ok = true};
+  // A large commit came while we waited: taken inside, it would keep writers out for as long as that takes.
+  release_gate();
+  return {.ok = false};
 }
 
 }  // namespace litewright

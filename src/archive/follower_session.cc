@@ -23,7 +23,6 @@ constexpr milliseconds kLookAtFile{500};
 constexpr milliseconds kStopDrain{30'000};
 constexpr milliseconds kDrainStep{100};
 constexpr int kLeaveGateTries = 40;
-constexpr std::uint32_t kGateBacklogBytes = 6 << 20;
 
 }  // namespace
 
@@ -74,7 +73,7 @@ void Follower::Session::attach() {
   HandoverOptions options;
   const std::uint32_t frame_bytes = page_size + 24;
   options.wal_limit_frames = static_cast<std::uint32_t>(follower.options_.wal_limit_bytes / frame_bytes);
-  options.gate_backlog_frames = std::max<std::uint32_t>(kGateBacklogBytes / frame_bytes, 8);
+  options.gate_backlog_frames = gate_backlog_frames();
   handover.emplace(options, view(index));
 }
 

@@ -59,6 +59,8 @@ struct Follower::Session {
   HandoverOutcome hand_over();
   HandoverOutcome checkpoint();
   HandoverOutcome enter_gate();
+  std::uint32_t gate_backlog_frames() const;
+  std::uint32_t uncaptured(const WalIndex& index) const;
   void release_gate();
   void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index);
