@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 #include "store/faulty_store.h"
 
 namespace litewright {
@@ -76,12 +77,7 @@ TEST(ArchivePause, AReadOnlyArchiveWhoseOwnerCannotBeAskedIsSaid) {
     const Ownership gone(store, clock, folder.path(""), 0);
   }
   store.read_only = true;
-  try {
-    const ArchivePause pause(store);
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kPermission);
-  }
+  EXPECT_EQ(code_of([&store] { const ArchivePause pause(store); }), ErrorCode::kPermission);
 }
 
 }  // namespace

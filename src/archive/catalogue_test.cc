@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "archive/bare_segments.h"
 #include "archive/cover.h"
 #include "archive/documents.h"
 #include "base/error.h"
@@ -15,20 +16,6 @@ namespace litewright {
 namespace {
 
 const SystemClock kClock;
-
-WallTime seen(std::uint64_t txid) { return WallTime(std::chrono::seconds(1'800'000'000 + 10 * txid)); }
-
-void put_segment(ObjectStore& store, std::uint64_t base, std::uint64_t last, std::uint64_t first = 0) {
-  SegmentWriter writer(store, {.header = {.page_size = 512, .base = Txid(base), .last = Txid(last)}});
-  std::vector<CommitRecord> commits;
-  for (std::uint64_t txid = first > 0 ? first : base + 1; txid <= last; ++txid) {
-    CommitRecord commit;
-    commit.txid = Txid(txid);
-    commit.seen_at = seen(txid);
-    commits.push_back(commit);
-  }
-  writer.finish(commits, std::nullopt);
-}
 
 void put_text(ObjectStore& store, const std::string& name, const std::string& text) {
   store.replace(name, std::as_bytes(std::span(text)));
@@ -87,7 +74,7 @@ TEST(Catalogue, ChoosesALineNamesHolesAndKnowsWhatCanBeRestored) {
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
     MemoryStore store;
-    for (const auto& [base, last, first] : c.segments) put_segment(store, base, last, first);
+    for (const auto& [base, last, first] : c.segments) put_bare_segment(store, base, last, first);
     const Catalogue catalogue = Catalogue::load(store);
     EXPECT_EQ(ranges(catalogue.line()), c.line);
     EXPECT_EQ(ranges(catalogue.missing()), c.missing);
@@ -112,16 +99,16 @@ TEST(Catalogue, FindsItsIdentityAndPointsAgain) {
   const ArchiveIdentity made = ensure_archive(store, "/data/a \"b\" ü.db", kClock);
   EXPECT_EQ(made.id.size(), 32u);
   EXPECT_EQ(ensure_archive(store, "/elsewhere.db", kClock).id, made.id);
-  put_segment(store, 0, 5);
-  put_point(store, {"b", Txid(4), seen(4)});
-  put_point(store, {"a", Txid(2), seen(2)});
+  put_bare_segment(store, 0, 5);
+  put_point(store, {"b", Txid(4), sample_second(40)});
+  put_point(store, {"a", Txid(2), sample_second(20)});
   const Catalogue catalogue = Catalogue::load(store);
   ASSERT_TRUE(catalogue.identity);
   EXPECT_EQ(catalogue.identity->database, "/data/a \"b\" ü.db");
   EXPECT_EQ(catalogue.identity->created, made.created);
   ASSERT_EQ(catalogue.points.size(), 2u);
   EXPECT_EQ(catalogue.points[0].name, "a");
-  EXPECT_EQ(catalogue.find_point("b")->created, seen(4));
+  EXPECT_EQ(catalogue.find_point("b")->created, sample_second(40));
   EXPECT_EQ(catalogue.find_point("c"), nullptr);
   EXPECT_EQ(catalogue.oldest()->txid, Txid(1));
   EXPECT_EQ(catalogue.newest()->txid, Txid(5));
@@ -129,12 +116,12 @@ TEST(Catalogue, FindsItsIdentityAndPointsAgain) {
 
 TEST(Catalogue, APointIsReplacedOnlyByOneOfTheSameCommit) {
   MemoryStore store;
-  put_point(store, {"release", Txid(4), seen(4)});
-  put_point(store, {"release", Txid(4), seen(9)});
-  EXPECT_THROW(put_point(store, {"release", Txid(5), seen(5)}), Error);
-  EXPECT_EQ(Catalogue::load(store).find_point("release")->created, seen(9));
+  put_point(store, {"release", Txid(4), sample_second(40)});
+  put_point(store, {"release", Txid(4), sample_second(90)});
+  EXPECT_THROW(put_point(store, {"release", Txid(5), sample_second(50)}), Error);
+  EXPECT_EQ(Catalogue::load(store).find_point("release")->created, sample_second(90));
   for (const char* name : {"", ".", "..", "a/b", "ü", "a b"}) {
-    EXPECT_THROW(put_point(store, {name, Txid(4), seen(4)}), Error) << name;
+    EXPECT_THROW(put_point(store, {name, Txid(4), sample_second(40)}), Error) << name;
   }
 }
 
@@ -151,7 +138,7 @@ RestoreProof sample_proof(std::uint64_t txid, int when) {
 
 TEST(Catalogue, FindsProofsAgainAndTellsTheNewestCommitProvenThatIsStillHeld) {
   MemoryStore store;
-  put_segment(store, 0, 5, 3);
+  put_bare_segment(store, 0, 5, 3);
   EXPECT_EQ(Catalogue::load(store).newest_proof(), nullptr);
   put_proof(store, sample_proof(2, 1));  // of a commit that was since removed
   EXPECT_EQ(Catalogue::load(store).newest_proof(), nullptr);
@@ -175,7 +162,7 @@ TEST(Catalogue, FindsProofsAgainAndTellsTheNewestCommitProvenThatIsStillHeld) {
 
 TEST(Catalogue, KeepsTheLastProofsAndTheOneOfTheNewestCommit) {
   MemoryStore store;
-  put_segment(store, 0, 5);
+  put_bare_segment(store, 0, 5);
   put_proof(store, sample_proof(5, 0));
   for (std::size_t i = 1; i <= kMostProofs + 1; ++i) put_proof(store, sample_proof(3, static_cast<int>(i)));
   const Catalogue catalogue = Catalogue::load(store);
@@ -210,8 +197,8 @@ TEST(Catalogue, RefusesAProofThatIsNotWhatItShouldBe) {
 
 TEST(Catalogue, ReportsBadObjectsAndReadsTheRest) {
   MemoryStore store;
-  put_segment(store, 0, 5);
-  put_segment(store, 5, 7);
+  put_bare_segment(store, 0, 5);
+  put_bare_segment(store, 5, 7);
   std::string cut = read_object(store, segment_name(Txid(5), Txid(7)));
   cut.resize(cut.size() - 3);
   put_text(store, segment_name(Txid(5), Txid(7)), cut);
@@ -252,8 +239,8 @@ TEST(Catalogue, RefusesAnArchiveOfAFutureFormatWithAHintToUpgrade) {
 
 TEST(Catalogue, ReadsManyFootersWithSeveralThreads) {
   MemoryStore store;
-  put_segment(store, 0, 1);
-  for (std::uint64_t txid = 1; txid < 300; ++txid) put_segment(store, txid, txid + 1);
+  put_bare_segment(store, 0, 1);
+  for (std::uint64_t txid = 1; txid < 300; ++txid) put_bare_segment(store, txid, txid + 1);
   EXPECT_EQ(Catalogue::load(store).line().size(), 300u);
 }
 

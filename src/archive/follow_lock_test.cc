@@ -11,9 +11,15 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 
 namespace litewright {
 namespace {
+
+// The refusal, or nothing where the lock could be had.
+std::optional<Error> refusal(const FollowLockOptions& options) {
+  return error_of([&options] { const FollowLock lock(options); });
+}
 
 struct Database {
   Database() { std::ofstream(path) << "a database"; }
@@ -28,16 +34,6 @@ struct Database {
   TestFolder folder;
   std::string path = folder.path("app.db");
 };
-
-// The refusal, or nothing where the lock could be had.
-std::optional<Error> refusal(const FollowLockOptions& options) {
-  try {
-    const FollowLock lock(options);
-  } catch (const Error& error) {
-    return error;
-  }
-  return std::nullopt;
-}
 
 TEST(FollowLock, RefusesASecondHolderByPidAndArchive) {
   const Database database;

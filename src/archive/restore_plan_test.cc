@@ -5,30 +5,16 @@
 
 #include <array>
 
+#include "archive/bare_segments.h"
 #include "base/error.h"
 #include "store/memory_store.h"
 
 namespace litewright {
 namespace {
 
-// Commit n is seen at second 10 n.
-WallTime second(std::int64_t seconds) { return WallTime(std::chrono::seconds(1'800'000'000 + seconds)); }
-
-void put_segment(ObjectStore& store, std::uint64_t base, std::uint64_t last, std::uint64_t first = 0) {
-  SegmentWriter writer(store, {.header = {.page_size = 512, .base = Txid(base), .last = Txid(last)}});
-  std::vector<CommitRecord> commits;
-  for (std::uint64_t txid = first > 0 ? first : base + 1; txid <= last; ++txid) {
-    CommitRecord commit;
-    commit.txid = Txid(txid);
-    commit.seen_at = second(10 * static_cast<std::int64_t>(txid));
-    commits.push_back(commit);
-  }
-  writer.finish(commits, std::nullopt);
-}
-
 RestorePoint at(std::int64_t seconds) {
   RestorePoint point;
-  point.at = second(seconds);
+  point.at = sample_second(seconds);
   return point;
 }
 RestorePoint tx(std::uint64_t txid) {
@@ -76,14 +62,14 @@ void expect_plans(const ObjectStore& store, std::span<const Case> cases) {
 
 TEST(RestorePlan, FindsTheCommitAndTheShortestWayToIt) {
   MemoryStore store;
-  put_segment(store, 0, 2, 2);  // the archive's history begins with commit 2
-  put_segment(store, 2, 6);
-  put_segment(store, 6, 9);
-  put_segment(store, 2, 9);
-  put_segment(store, 0, 7, 7);
-  put_segment(store, 9, 12);
-  put_point(store, {"release", Txid(5), second(0)});
-  put_point(store, {"ahead", Txid(99), second(0)});
+  put_bare_segment(store, 0, 2, 2);  // the archive's history begins with commit 2
+  put_bare_segment(store, 2, 6);
+  put_bare_segment(store, 6, 9);
+  put_bare_segment(store, 2, 9);
+  put_bare_segment(store, 0, 7, 7);
+  put_bare_segment(store, 9, 12);
+  put_point(store, {"release", Txid(5), sample_second(0)});
+  put_point(store, {"ahead", Txid(99), sample_second(0)});
   const Case cases[] = {
       {"the newest", {}, "12: (0..7] (2..9] (9..12]"},
       {"the first by number", tx(2), "2: (0..2]"},
@@ -110,11 +96,11 @@ TEST(RestorePlan, FindsTheCommitAndTheShortestWayToIt) {
 
 TEST(RestorePlan, NamesWhatIsMissing) {
   MemoryStore store;
-  put_segment(store, 0, 1);
-  put_segment(store, 1, 4);
-  put_segment(store, 6, 9);
-  put_segment(store, 0, 12, 12);
-  put_segment(store, 12, 14);
+  put_bare_segment(store, 0, 1);
+  put_bare_segment(store, 1, 4);
+  put_bare_segment(store, 6, 9);
+  put_bare_segment(store, 0, 12, 12);
+  put_bare_segment(store, 12, 14);
   const Case cases[] = {
       {"before the hole", tx(4), "4: (0..1] (1..4]"},
       {"in the hole", tx(5),
@@ -143,7 +129,7 @@ TEST(RestorePlan, FollowsTheLaterCommitWhereTheClockWasSetBack) {
   for (std::uint64_t i = 0; i < 4; ++i) {
     CommitRecord commit;
     commit.txid = Txid(i + 1);
-    commit.seen_at = second(seconds[i]);
+    commit.seen_at = sample_second(seconds[i]);
     commits.push_back(commit);
   }
   writer.finish(commits, std::nullopt);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/thrown_error_test.h"
 
 namespace litewright {
 namespace {
@@ -33,16 +34,6 @@ class DurableFileTest : public testing::Test {
     std::vector<std::string> found;
     for (const auto& entry : fs::directory_iterator(folder_)) found.push_back(entry.path().filename());
     return found;
-  }
-
-  static ErrorCode code_of(const std::function<void()>& act) {
-    try {
-      act();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return ErrorCode::kInternal;
   }
 
   fs::path folder_;

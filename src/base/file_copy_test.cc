@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 
 namespace litewright {
 namespace {
@@ -27,18 +28,11 @@ TEST(CopyFileContent, GivesEveryByteOfAFileOfAnySize) {
 TEST(CopyFileContent, WhatIsNoRegularFileOrNotThereIsSaid) {
   const TestFolder folder;
   const FileDescriptor to = open_file(folder.path("to"), O_RDWR | O_CREAT);
-  try {
-    copy_file_content(folder.path(""), to.get(), folder.path("to"));
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage) << error.what();
-  }
-  try {
-    copy_file_content(folder.path("none"), to.get(), folder.path("to"));
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kNoDatabase) << error.what();
-  }
+  const auto copy = [&](const std::string& name) {
+    copy_file_content(folder.path(name), to.get(), folder.path("to"));
+  };
+  EXPECT_EQ(code_of([&] { copy(""); }), ErrorCode::kUsage);
+  EXPECT_EQ(code_of([&] { copy("none"); }), ErrorCode::kNoDatabase);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 #include "sqlite/connection.h"
 #include "store/directory_store.h"
 
@@ -25,15 +26,6 @@ class ArchivePlaceTest : public testing::Test {
   std::string make_database(const std::string& name) {
     Connection(folder_.path(name), {.mode = OpenMode::kCreate}).execute("CREATE TABLE t(x)");
     return fs::canonical(folder_.path(name));
-  }
-  ErrorCode code_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.code();
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return ErrorCode::kInternal;
   }
 
   TestFolder folder_;

@@ -5,17 +5,12 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/test_bytes.h"
 #include "format/btree_page.h"
 #include "format/real_database_test.h"
 
 namespace litewright {
 namespace {
-
-std::vector<std::byte> bytes(std::initializer_list<int> values) {
-  std::vector<std::byte> result;
-  for (const int value : values) result.push_back(static_cast<std::byte>(value));
-  return result;
-}
 
 TEST(Record, EveryTypeThatSqliteWritesIsReadBack) {
   RealDatabase database;

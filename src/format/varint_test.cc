@@ -4,14 +4,10 @@
 
 #include <vector>
 
+#include "base/test_bytes.h"
+
 namespace litewright {
 namespace {
-
-std::vector<std::byte> bytes(std::initializer_list<int> values) {
-  std::vector<std::byte> result;
-  for (const int value : values) result.push_back(static_cast<std::byte>(value));
-  return result;
-}
 
 TEST(Varint, EachLengthIsReadAsTheFormatDefinesIt) {
   struct Case {

@@ -7,20 +7,11 @@
 #include <fstream>
 
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 #include "sqlite/shell_process.h"
 
 namespace litewright {
 namespace {
-
-ErrorCode code_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.code();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return ErrorCode::kInternal;
-}
 
 TEST(Connection, SaysWhatIsWrongWithTheFileByName) {
   const TestFolder folder;
