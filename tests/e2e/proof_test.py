@@ -138,8 +138,9 @@ def streams(context):
     protect = context.protect(database)
     commits = 200000 if context.long else 25000
     connection = sqlite3.connect(database, isolation_level=None)
+    connection.execute("PRAGMA synchronous=NORMAL")
     for i in range(commits):
-        connection.execute("UPDATE t SET payload = zeroblob(10) WHERE id = ?", (i % 10 + 1,))
+        connection.execute("UPDATE t SET payload = ? WHERE id = ?", (i.to_bytes(8, "big"), i % 10 + 1))
     connection.close()
     newest = context.sync(database)
     check(newest >= commits, f"{newest} commits are in the archive")
