@@ -30,11 +30,15 @@ constexpr std::size_t kChunk = 1 << 20;          // bytes a read
 // checksum as likely as any other: that page would be made for nothing.
 constexpr Checksum128 kMake{~std::uint64_t{0}, ~std::uint64_t{0}};
 
+// A page that came into the database within a segment's commits: the index does not tell whether its version
+// there is from after that. Almost always it is: kTrusted; where the whole then turns out wrong, kRemade.
+enum class NewPages { kTrusted, kRemade };
+
 // What the indexes of a plan's segments say of pages first to last. Zero: no version, a page of zeros.
 class ExpectedChecksums {
  public:
-  ExpectedChecksums(const PlanSources& plan, PageNumber first, PageNumber last)
-      : plan_(plan), first_(first), last_(last), sums_(last.value - first.value + 1) {
+  ExpectedChecksums(const PlanSources& plan, NewPages new_pages, PageNumber first, PageNumber last)
+      : plan_(plan), new_pages_(new_pages), first_(first), last_(last), sums_(last.value - first.value + 1) {
     for (const MergeSource& source : plan.sources()) add(source);
   }
 
@@ -51,13 +55,14 @@ class ExpectedChecksums {
       if (page < first_ || page > last_) return;
       const Txid dropped = plan_.drops().dropped_at(page);
       if (header.last <= dropped) return;
-      // A snapshot's versions may be older than any commit that is known to have dropped the page.
-      const bool after_drop = dropped.value == 0 || header.base >= dropped;
+      const bool after_drop =
+          dropped.value == 0 || header.base >= dropped || new_pages_ == NewPages::kTrusted;
       sums_[page.value - first_.value] = whole && after_drop ? checksum : kMake;
     });
   }
 
   const PlanSources& plan_;
+  NewPages new_pages_;
   PageNumber first_, last_;
   std::vector<Checksum128> sums_;
 };
@@ -66,8 +71,9 @@ class ExpectedChecksums {
 // shared. By several threads.
 class Comparison {
  public:
-  Comparison(const PlanSources& plan, int source, int target, bool copy)
+  Comparison(const PlanSources& plan, NewPages new_pages, int source, int target, bool copy)
       : plan_(plan),
+        new_pages_(new_pages),
         source_(source),
         target_(target),
         copy_(copy),
@@ -75,7 +81,7 @@ class Comparison {
         differing_(plan.commit().page_count) {}
 
   void run(PageNumber first, PageNumber last, int threads) {
-    const ExpectedChecksums expected(plan_, first, last);
+    const ExpectedChecksums expected(plan_, new_pages_, first, last);
     next_ = first.value;
     std::vector<std::jthread> others;
     for (int i = 1; i < threads; ++i) others.emplace_back([&] { work(expected, last); });
@@ -130,27 +136,28 @@ class Comparison {
       }
     }
     if (!copy_ || got == 0) return;
+    // One at a time: the file's own lock lets the others spin.
+    const std::lock_guard lock_file(writing_);
     pwrite_fully(target_, chunk.first(got), offset, kTarget);
     ::sync_file_range(target_, static_cast<off64_t>(offset), static_cast<off64_t>(got),
                       SYNC_FILE_RANGE_WRITE);
   }
 
   const PlanSources& plan_;
+  NewPages new_pages_;
   int source_, target_;
   bool copy_;
   std::size_t chunk_;
   PageSet differing_;
   std::atomic<std::uint64_t> next_ = 1;
   std::atomic<bool> failed_ = false;
-  std::mutex mutex_;
+  std::mutex mutex_, writing_;
   std::exception_ptr failure_;
   Checksum128 same_;
 };
 
-}  // namespace
-
-DeltaRestoreResult restore_over(const ObjectStore& store, const RestorePlan& plan, int source,
-                                int file_descriptor, const RestoreOptions& options) {
+DeltaRestoreResult compare_and_make(const ObjectStore& store, const RestorePlan& plan, NewPages new_pages,
+                                    int source, int file_descriptor, const RestoreOptions& options) {
   DeltaRestoreResult result;
   result.shares_blocks = ::ioctl(file_descriptor, FICLONE, source) == 0;
   const std::uint64_t size = std::uint64_t{plan.commit.page_count} * plan.page_size;
@@ -159,7 +166,7 @@ DeltaRestoreResult restore_over(const ObjectStore& store, const RestorePlan& pla
     throw error_from_errno(errno, fmt::format("set the size of {}", kTarget));
   }
   const PlanSources sources(store, plan);
-  Comparison comparison(sources, source, file_descriptor, !result.shares_blocks);
+  Comparison comparison(sources, new_pages, source, file_descriptor, !result.shares_blocks);
   for (std::uint64_t first = 1; first <= plan.commit.page_count; first += kWindowPages) {
     const std::uint64_t last = std::min<std::uint64_t>(first + kWindowPages - 1, plan.commit.page_count);
     comparison.run(PageNumber(static_cast<std::uint32_t>(first)),
@@ -171,6 +178,20 @@ DeltaRestoreResult restore_over(const ObjectStore& store, const RestorePlan& pla
   rest.others = comparison.same();
   result.restored = restore_pages(store, plan, file_descriptor, rest);
   return result;
+}
+
+}  // namespace
+
+DeltaRestoreResult restore_over(const ObjectStore& store, const RestorePlan& plan, int source,
+                                int file_descriptor, const RestoreOptions& options) {
+  try {
+    return compare_and_make(store, plan, NewPages::kTrusted, source, file_descriptor, options);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+  }
+  // Nothing of the first try may stay where the source has nothing.
+  if (::ftruncate(file_descriptor, 0) != 0) throw error_from_errno(errno, fmt::format("empty {}", kTarget));
+  return compare_and_make(store, plan, NewPages::kRemade, source, file_descriptor, options);
 }
 
 }  // namespace litewright
