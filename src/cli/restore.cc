@@ -34,6 +34,10 @@ void print_report(Output& output, const RestoreReport& report, bool dry_run) {
   if (report.pages_made) {
     output.line(fmt::format("{} of {} pages differed", *report.pages_made, commit.page_count));
   }
+  for (const BadObject& object : report.damaged) {
+    output.note(fmt::format(
+        "{} is damaged; other objects gave the same commit. What it costs: litewright verify", object.name));
+  }
   if (report.checked) output.line("quick_check: ok");
   if (report.probe_result) output.line("probe: " + *report.probe_result);
   for (const std::string& kept : report.kept) output.line("kept the old file: " + kept);
@@ -55,6 +59,8 @@ nlohmann::ordered_json report_document(const RestoreReport& report, bool dry_run
                                      {"kept", report.kept},
                                      {"seconds", report.seconds.count()}};
   if (report.estimate) document["estimated_seconds"] = report.estimate->count();
+  for (const BadObject& object : report.damaged)
+    document["damaged"].push_back({{"object", object.name}, {"what", object.reason}});
   if (report.pages_made) document["pages_made"] = *report.pages_made;
   if (report.checked) document["quick_check"] = "ok";
   if (report.probe_result) document["probe"] = *report.probe_result;

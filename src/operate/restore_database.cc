@@ -40,7 +40,7 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
     report.pages_made =
         restore_over(store, report.plan, present.get(), file.fd(), request.options).pages_made;
   } else {
-    restore_pages(store, report.plan, file.fd(), request.options);
+    restore_around_damage(store, catalogue, report.plan, file.fd(), request.options, report.damaged);
   }
   report.probe_result =
       check_restored(file.temporary(), {.quick_check = request.in_place, .probe = request.probe});

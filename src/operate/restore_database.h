@@ -28,8 +28,10 @@ struct RestoreRequest {
 struct RestoreReport {
   RestorePlan plan;
   std::string target;
-  std::vector<std::string> kept;                          // the old files' names now
-  std::uint64_t bytes = 0;                                // of the restored file
+  std::vector<std::string> kept;  // the old files' names now
+  std::uint64_t bytes = 0;        // of the restored file
+  // Objects that proved damaged on the way; others gave the same commit, proven by its checksum.
+  std::vector<BadObject> damaged;
   std::optional<std::chrono::duration<double>> estimate;  // of a full restore, by the last proofs
   std::optional<std::uint64_t> pages_made;  // with `delta`: from the archive; the others were there already
   std::chrono::duration<double> seconds{};

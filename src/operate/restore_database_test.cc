@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "archive/archiver.h"
+#include "archive/compaction.h"
 #include "base/process_table_linux.h"
 #include "base/test_folder.h"
 #include "sqlite/shell_process.h"
@@ -255,6 +256,21 @@ TEST(RestoreDatabase, ADamagedArchiveLeavesTheTargetAsItWas) {
   bytes[bytes.size() / 3] ^= std::byte{1};
   database.store.replace(name, bytes);
   expect_refused(database, database.in_place(1), ErrorCode::kDamaged, name);
+}
+
+TEST(RestoreDatabase, GoesAroundADamagedObjectWhereAnotherGivesTheSameCommitAndSaysSo) {
+  ArchivedDatabase database;
+  merge_segments(database.store, Catalogue::load(database.store).segments, {});
+  const std::string name = database.store.list("segments/").front().name;
+  const auto reader = database.store.open(name);
+  std::vector<std::byte> bytes(reader->size());
+  reader->read(0, bytes);
+  bytes[bytes.size() / 3] ^= std::byte{1};
+  database.store.replace(name, bytes);
+  const RestoreReport report = database.restore(database.to(database.folder.path("copy.db"), 1));
+  EXPECT_EQ(ArchivedDatabase::rows(report.target), 1);
+  ASSERT_EQ(report.damaged.size(), 1u);
+  EXPECT_EQ(report.damaged[0].name, name);
 }
 
 TEST(RestoreDatabase, WhereTheOldFilesCannotBeMovedAwayTheTargetIsAsItWas) {
