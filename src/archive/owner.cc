@@ -28,6 +28,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kLongestLine = 1 << 20;
+constexpr int kHoldTries = 25;
+constexpr milliseconds kHoldPause{20};
 constexpr milliseconds kAcceptAgain{50};
 
 std::string host_name() {
@@ -122,6 +124,16 @@ Error held_by(const ObjectStore& store) {
       fmt::format("stop it first (kill {}), or name another archive: --archive FOLDER", owner->pid));
 }
 
+// A client that looks whether anybody is there takes the hold for a moment (OwnerClient::connect): an
+// archiver that starts just then must not be refused for it.
+std::unique_ptr<ObjectStore::Hold> hold_patiently(ObjectStore& store) {
+  for (int tries = 1;; tries++) {
+    auto hold = store.try_hold();
+    if (hold || tries == kHoldTries) return hold;
+    std::this_thread::sleep_for(kHoldPause);
+  }
+}
+
 }  // namespace
 
 std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
@@ -144,7 +156,7 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
 
 Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder,
                      int reported_pid)
-    : hold_(store.try_hold()) {
+    : hold_(hold_patiently(store)) {
   if (!hold_) throw held_by(store);
   require_known_format(store);
   const std::string place = store.describe();

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <fstream>
+#include <thread>
 
 #include "archive/segment.h"
 #include "base/error.h"
@@ -41,6 +42,20 @@ TEST(Ownership, ASecondOneIsRefusedAndToldWhoHasIt) {
     EXPECT_NE(std::string(error.what()).find("process " + std::to_string(::getpid())), std::string::npos);
     EXPECT_NE(error.hint().find("kill " + std::to_string(::getpid())), std::string::npos);
   }
+}
+
+TEST(Ownership, AClientThatLooksWhetherAnybodyIsThereDoesNotKeepAnOwnerOut) {
+  const TestFolder folder;
+  MemoryStore store;
+  const SystemClock clock;
+  auto looking = store.try_hold();
+  ASSERT_TRUE(looking);
+  std::thread client([&] {
+    std::this_thread::sleep_for(milliseconds(60));
+    looking.reset();
+  });
+  EXPECT_NO_THROW(Ownership(store, clock, folder.path(""), 4711));
+  client.join();
 }
 
 TEST(Ownership, TheFenceGrowsWithEachOwner) {

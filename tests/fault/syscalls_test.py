@@ -246,6 +246,7 @@ class Protect:
             self.step(writer)
             self.sync(disk, promises)
         if not fault.ever and not self.sync(disk, promises, 20):  # it gets over a single error, or says at once why not
+            protected.wait_until_it_ends(5)
             check(not protected.running, f"one error, and 20 s later sync still fails: {protected.errors[-300:]!r}")
         counter = self.step(writer)
         if fault.ever:

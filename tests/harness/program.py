@@ -245,6 +245,13 @@ class Protect:
             check(ended == status, f"protect ended with {ended}, not {status}, after {how!r}; stderr {self.errors[-500:]!r}")
         return ended
 
+    def wait_until_it_ends(self, timeout):
+        """At most so many seconds; the caller asks `running`."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pass
+
     def kill(self):
         """The supervisor; its archiver notices and leaves in order."""
         self.process.kill()
