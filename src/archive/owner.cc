@@ -145,6 +145,8 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
     throw;
   }
   const auto document = open_sealed_document(text, kOwnerObject);
+  if (!document.contains("fence") || !document.contains("socket"))
+    throw Error(ErrorCode::kDamaged, std::string(kOwnerObject) + ": not an owner's record");
   OwnerRecord record;
   record.fence = document.value("fence", std::uint64_t{0});
   record.pid = document.value("pid", 0);

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include "archive/sealed_document.h"
 #include "archive/segment.h"
 #include "base/error.h"
 #include "base/test_folder.h"
@@ -74,6 +75,13 @@ TEST(Ownership, AnArchiveNobodyEverOwnedHasNoRecordAndADamagedOneIsSaid) {
   MemoryStore store;
   EXPECT_FALSE(read_owner(store));
   store.replace("owner.json", std::as_bytes(std::span("{\"fence\": ", 10)));
+  EXPECT_THROW(read_owner(store), Error);
+}
+
+TEST(Ownership, AnotherDocumentInTheRecordsPlaceIsDamage) {
+  MemoryStore store;
+  const std::string text = seal_document({{"name", "p"}, {"txid", 3}});
+  store.replace("owner.json", std::as_bytes(std::span(text)));
   EXPECT_THROW(read_owner(store), Error);
 }
 
