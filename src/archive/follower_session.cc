@@ -85,7 +85,7 @@ void Follower::Session::begin_scan() {
   counts.scans++;
   known_until = std::max(capture.last_seen_at(), std::min(followed_file.known_at(), follower.clock_.wall()));
   capture.begin_collecting();
-  scan.emplace(guard, ledger, capture, page_size);
+  scan.emplace(guard, ledger, &capture, page_size);
   scan_pages = guard.main_bytes() / page_size;
 }
 
@@ -93,12 +93,12 @@ void Follower::Session::begin_scan() {
 void Follower::Session::look_for_fork(const WalIndex& index) {
   if (fork || !line.newest()) return;
   if (followed_file.was_replaced()) {
-    fork = "it is another file than the one archived";
+    fork = kReplacedFile;
     return;
   }
   const std::vector<std::byte> first = read_first_page(guard, index, page_size);
   if (line.other_page_size() || page_checksum(PageNumber(1), first) != ledger.get(PageNumber(1)))
-    fork = counter_went_back(follower.store_, catalogue, first);
+    fork = counter_went_back(archived_change_counter(follower.store_, catalogue), first);
 }
 
 // False: the uploader has no room; there is nothing to do but to wait for it.
@@ -284,8 +284,7 @@ void Follower::Session::flush_when_due() {
 // Without `seal` the segment stays open: more of its last commit is to come.
 void Follower::Session::flush_part(bool seal) {
   if (scan && fork) {
-    warn(fmt::format("the line of commits forked: {}; a new epoch begins, all before it stays restorable",
-                     *fork));
+    warn(forked_line(*fork));
     line.fork();
     fork.reset();
   }

@@ -28,7 +28,9 @@ class FirstPageSink final : public PageSink {
   std::vector<std::byte> page_;
 };
 
-std::optional<std::uint32_t> archived_counter(const ObjectStore& store, const Catalogue& catalogue) {
+}  // namespace
+
+std::optional<std::uint32_t> archived_change_counter(const ObjectStore& store, const Catalogue& catalogue) {
   try {
     const PlanSources plan(store, plan_restore(store, catalogue, RestorePoint{}));
     FirstPageSink sink(plan.page_size());
@@ -41,15 +43,16 @@ std::optional<std::uint32_t> archived_counter(const ObjectStore& store, const Ca
   }
 }
 
-}  // namespace
-
-std::optional<std::string> counter_went_back(const ObjectStore& store, const Catalogue& catalogue,
-                                             Bytes first_page) {
-  const auto before = archived_counter(store, catalogue);
-  if (!before) return std::nullopt;
+std::optional<std::string> counter_went_back(std::optional<std::uint32_t> archived, Bytes first_page) {
+  if (!archived) return std::nullopt;
   const std::uint32_t now = load_be32(first_page, kChangeCounter);
-  if (static_cast<std::int32_t>(now - *before) >= 0) return std::nullopt;
-  return fmt::format("its change counter went back from {} to {}", *before, now);
+  if (static_cast<std::int32_t>(now - *archived) >= 0) return std::nullopt;
+  return fmt::format("its change counter went back from {} to {}", *archived, now);
+}
+
+std::string forked_line(const std::string& reason) {
+  return fmt::format("the line of commits forked: {}; a new epoch begins, all before it stays restorable",
+                     reason);
 }
 
 }  // namespace litewright

@@ -9,10 +9,16 @@
 
 namespace litewright {
 
-// SQLite's change counter never goes back (but by wrapping): a first page that counts less than the archived
-// one is an older one, or another database's. Says so in words. `first_page`: at least the database's first
-// 100 bytes; nullopt too where the archived page can't be read.
-std::optional<std::string> counter_went_back(const ObjectStore& store, const Catalogue& catalogue,
-                                             Bytes first_page);
+inline constexpr char kReplacedFile[] = "it is another file than the one archived";
+
+// SQLite's change counter as of the archive's newest commit; nullopt where that can't be read.
+std::optional<std::uint32_t> archived_change_counter(const ObjectStore& store, const Catalogue& catalogue);
+
+// The counter never goes back but by wrapping: a first page that counts less is an older one, or another
+// database's. Says so in words. `first_page`: at least its first 100 bytes.
+std::optional<std::string> counter_went_back(std::optional<std::uint32_t> archived, Bytes first_page);
+
+// What is said when an epoch begins for that reason.
+std::string forked_line(const std::string& reason);
 
 }  // namespace litewright

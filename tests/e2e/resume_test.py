@@ -50,9 +50,10 @@ def commit(path_or_connection, count=1):
 
 def run_sql(path, *statements):
     connection = history.connect(path)
-    rows = [connection.execute(statement).fetchall() for statement in statements]
-    connection.close()
-    return rows
+    try:
+        return [connection.execute(statement).fetchall() for statement in statements]
+    finally:
+        connection.close()
 
 
 def copy(source, target):
@@ -408,6 +409,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def hot_journal(context):
     """A transaction cut off by a crash is the application's to roll back, not ours (FACTS 18)."""
     told = archived(context, mode="DELETE", rows=2000)
+    before = context.log(told.path)
     context.run([sys.executable, "-c", HOT, told.path])
     files = {name: digest(name) for name in (told.path, told.path + "-journal")}
     check(os.path.getsize(told.path + "-journal") > 512, "no hot journal was left: the test proves nothing")
@@ -417,7 +419,7 @@ def hot_journal(context):
     warned = waiting.wait_event("warning")
     check("-journal" in warned["message"], f"the warning does not name the journal: {warned}")
     check({name: digest(name) for name in files} == files, "the database or its journal was written")
-    check(len(context.log(told.path)) == 6, "a state in mid-transaction was archived")
+    check(context.log(told.path) == before, "a state in mid-transaction was archived")
     commit(told.path, 1)  # the application comes back: rolls back, goes on
     waiting.wait_event("following")
     context.sync(told.path)
@@ -617,7 +619,7 @@ TESTS = [
     *[Test(f"a database with journal_mode={mode} is followed by comparison", rollback_mode(mode), 12)
       for mode in ("DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF")],
     Test("comparisons beside a busy writer fail nobody", rollback_beside_a_busy_writer, 15, 40),
-    Test("a hot journal is left to the application", hot_journal, 12),
+    Test("a hot journal is left to the application", hot_journal, 15),
     Test("the journal mode changes while it is protected", switches_while_protected, 12),
     Test("reserved bytes come and go under protection", reserved_bytes, 10),
     Test("a WAL database beyond the lock page is followed", beyond_the_lock_page("WAL"), 25),
