@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "archive/comparison.h"
 #include "archive/follower_session.h"
 
 namespace litewright {
@@ -22,8 +25,7 @@ bool Follower::run(Until until) {
   };
   try {
     if (events_.database_open) events_.database_open(true);
-    Session session(*this, until);
-    const bool whole = session.run();
+    const bool whole = stay(until);
     end();
     return whole;
   } catch (...) {
@@ -35,6 +37,28 @@ bool Follower::run(Until until) {
 void Follower::hurry() {
   hurried_ = true;
   stop();
+}
+
+// The journal mode decides how the database is followed, and may change while it is compared. A WAL database
+// with a hot journal (the mode was changing when a crash came) is left to the application too (FACTS 18).
+bool Follower::stay(Until until) {
+  while (true) {
+    bool compare = false;
+    {
+      RollbackGuard guard(options_.database);
+      std::array<std::byte, kDatabaseHeaderBytes> bytes;
+      guard.read_main(0, bytes);
+      const auto header = parse_database_header(bytes);
+      compare = !header || !header->is_wal() || guard.enter() == RollbackGuard::Entry::kHotJournal;
+    }
+    if (!compare) return Session(*this, until).run();
+    const Comparison::End end = Comparison(*this, until).run();
+    if (end != Comparison::End::kAnother) return end == Comparison::End::kWhole;
+  }
+}
+
+void Follower::warn(const std::string& text) const {
+  if (events_.warning) events_.warning(text);
 }
 
 void Follower::stop() {

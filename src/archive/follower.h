@@ -1,5 +1,6 @@
 // Follows one live database into its archive: pins and gates by the hand-over protocol, captures every
-// commit, scans where continuity is not proven, cuts segments and hands them to the uploader.
+// commit, scans where continuity is not proven, cuts segments and hands them to the uploader. A database in
+// rollback mode is compared after each change.
 //
 // run() works on the calling thread alone with the database's connections; the other methods may be called
 // from any thread. Invariants: (1) a commit is "archived" only when its segment is durable in the store; (2)
@@ -81,8 +82,11 @@ class Follower {
 
  private:
   struct Session;
+  class Comparison;
+  bool stay(Until until);
   Txid wait_for_capture(std::chrono::milliseconds timeout);
   void note_stored(Txid txid, std::uint64_t bytes);
+  void warn(const std::string& text) const;
 
   ObjectStore& store_;
   const Clock& clock_;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "archive/fork_evidence.h"
 #include "archive/resume.h"
 
 namespace litewright {
@@ -24,10 +25,26 @@ constexpr milliseconds kStopDrain{30'000};
 constexpr milliseconds kDrainStep{100};
 constexpr int kLeaveGateTries = 40;
 
+// Another file has the database's name, or none has.
+class DatabaseMoved : public Error {
+ public:
+  using Error::Error;
+};
+
 }  // namespace
 
 bool Follower::Session::run() {
   attach();
+  try {
+    follow();
+  } catch (const DatabaseMoved&) {
+    leave();  // what was committed to the old file is archived; nothing that goes to the new one is called so
+    throw;
+  }
+  return leave();
+}
+
+void Follower::Session::follow() {
   while (true) {
     {
       const std::lock_guard lock(follower.mutex_);
@@ -39,35 +56,22 @@ bool Follower::Session::run() {
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
     if (until == Until::kArchived && announced && resting) break;
   }
-  return leave();
 }
 
 void Follower::Session::attach() {
-  rebuild_ledger(follower.store_, catalogue, ledger);
-  std::optional<WalPosition> archived_position;
-  if (const auto line = catalogue.line(); !line.empty()) {
-    if (line.back()->header.page_size != page_size) {
-      throw Error(ErrorCode::kConfig,
-                  fmt::format("the archive holds pages of {} bytes, the database now has pages of {}",
-                              line.back()->header.page_size, page_size),
-                  "keep the old archive and begin a new one: --archive OTHER");
-    }
-    archived_position = line.back()->position;
-    epoch = line.back()->header.epoch;
-  }
   guard.pin();
+  followed_file.look();
   const WalIndex index = guard.index();
   on_read_zero = index.backfilled >= index.header.max_frame;
-  const Txid last = newest ? newest->txid : Txid(0);
-  const WallTime last_seen = newest ? newest->seen_at : WallTime{};
-  segment_base = last;
-  const Continuity continuity = prove_continuity(guard, index, page_size, archived_position, ledger);
-  if (continuity.kind == Continuity::Kind::kForked) begin_epoch();
+  const Continuity continuity = prove_continuity(guard, index, page_size, line.position(), ledger);
   if (continuity.kind == Continuity::Kind::kContinues) {
-    capture.start(index, continuity.position, last, last_seen);
+    capture.start(index, continuity.position, line.last(), line.last_seen_at());
   } else {
+    if (continuity.kind == Continuity::Kind::kForked) fork = "the WAL is not the one that was archived";
+    look_for_fork(index);
     // Frames up to nBackfill are in the file; everything after them is captured (FACTS 16).
-    capture.start(index, std::min(index.backfilled, index.header.max_frame), last, last_seen);
+    capture.start(index, std::min(index.backfilled, index.header.max_frame), line.last(),
+                  line.last_seen_at());
     begin_scan();
   }
   HandoverOptions options;
@@ -79,16 +83,22 @@ void Follower::Session::attach() {
 
 void Follower::Session::begin_scan() {
   counts.scans++;
-  known_until = capture.last_seen_at();
+  known_until = std::max(capture.last_seen_at(), std::min(followed_file.known_at(), follower.clock_.wall()));
   capture.begin_collecting();
-  scan.emplace(guard, ledger, capture, page_size);
+  scan.emplace(guard, ledger, &capture, page_size);
   scan_pages = guard.main_bytes() / page_size;
 }
 
-// The line forked: what was archived after the fork is on no other line (FACTS 14).
-void Follower::Session::begin_epoch() {
-  parent_epoch = epoch;
-  epoch++;
+// Whether what was archived last is on no line of the database any more (FACTS 14, docs/decisions/0004).
+void Follower::Session::look_for_fork(const WalIndex& index) {
+  if (fork || !line.newest()) return;
+  if (followed_file.was_replaced()) {
+    fork = kReplacedFile;
+    return;
+  }
+  const std::vector<std::byte> first = read_first_page(guard, index, page_size);
+  if (line.other_page_size() || page_checksum(PageNumber(1), first) != ledger.get(PageNumber(1)))
+    fork = counter_went_back(archived_change_counter(follower.store_, catalogue), first);
 }
 
 // False: the uploader has no room; there is nothing to do but to wait for it.
@@ -117,6 +127,7 @@ void Follower::Session::end_scan() {
   const auto page_count =
       in_wal ? index.header.page_count : static_cast<std::uint32_t>(guard.main_bytes() / page_size);
   ledger.resize(page_count);
+  const auto& newest = line.newest();
   const bool unchanged = newest && !segment_open && part->batch.empty() && newest->page_count == page_count &&
                          newest->checksum == ledger.sum();
   const bool gap = capture.last_txid().value > 0;
@@ -128,6 +139,7 @@ void Follower::Session::end_scan() {
   capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
   if (!unchanged) flush_part(true);  // carries that position: the next start may go on from it
   scan.reset();
+  fork.reset();
   after_gap = gap && !unchanged;
   announced = false;
   first_goal.reset();
@@ -147,6 +159,7 @@ bool Follower::Session::everything_archived() {
 
 void Follower::Session::announce() {
   announced = true;
+  followed_file.remember(capture.last_seen_at());
   if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
 }
 
@@ -234,7 +247,7 @@ void Follower::Session::begin_again(const WalIndex& index) {
       "the WAL lost frames that were captured (recovery after a crash): comparing the database with the "
       "archive");
   if (!part->batch.empty() && !part->batch.partial_commit && !scan) flush_part(true);
-  if (!segment_open) begin_epoch();
+  if (!segment_open) fork = "recovery took commits that were archived";
   capture.start(index, std::min(index.backfilled, index.header.max_frame), capture.last_txid(),
                 capture.last_seen_at());
   begin_scan();
@@ -270,20 +283,19 @@ void Follower::Session::flush_when_due() {
 
 // Without `seal` the segment stays open: more of its last commit is to come.
 void Follower::Session::flush_part(bool seal) {
-  SegmentHeader header;
-  header.page_size = page_size;
-  header.epoch = epoch;
-  header.parent_epoch = parent_epoch;
-  header.fence = follower.options_.fence;
-  header.base = segment_base;
-  header.last = seal ? capture.last_txid() : capture.last_txid().next();
+  if (scan && fork) {
+    warn(forked_line(*fork));
+    line.fork();
+    fork.reset();
+  }
+  const SegmentHeader header = line.header(seal ? capture.last_txid() : capture.last_txid().next());
   part->header = header;
   part->last = seal;
   part->position = seal ? std::optional(capture.commit_position()) : std::nullopt;
   uploader.submit(std::move(part));
   part = uploader.take_empty();
   segment_open = !seal;
-  if (seal) segment_base = header.last;
+  if (seal) line.sealed(header.last);
   last_flush = follower.clock_.steady();
 }
 
@@ -306,7 +318,7 @@ void Follower::Session::answer_requests() {
 // here, and nothing may be called archived. The next session opens what is there then.
 void Follower::Session::require_same_file() const {
   if (!guard.has_moved()) return;
-  throw Error(
+  throw DatabaseMoved(
       ErrorCode::kNoDatabase,
       fmt::format("{} was moved, replaced or deleted while it was followed", follower.options_.database),
       "a restart of the application may be due: it has the old file open as well");
@@ -354,6 +366,7 @@ bool Follower::Session::leave() {
     }
   }
   const bool give_up_scan = scan.has_value();
+  const std::optional<WallTime> known_at = in_gate ? std::optional(follower.clock_.wall()) : std::nullopt;
   // Closing opens the gate at once; the checkpoint of the last one to close may take as long as it does.
   if (in_gate && follower.events_.gate) follower.events_.gate(false);
   guard.close();
@@ -366,10 +379,12 @@ bool Follower::Session::leave() {
     warn(fmt::format("the archive did not take the last commits in time: archived up to {}, captured {}",
                      uploader.archived().value, capture.last_txid().value));
   }
+  const bool whole = uploader.archived() >= capture.last_txid();
+  if (whole && known_at) followed_file.remember(*known_at);
   const std::lock_guard lock(follower.mutex_);
   follower.status_.captured = capture.last_txid();
   follower.status_.archived = uploader.archived();
-  return follower.status_.archived >= follower.status_.captured;
+  return whole;
 }
 
 }  // namespace litewright

@@ -10,7 +10,9 @@
 #include <string>
 
 #include "archive/checkpoint_witness.h"
+#include "archive/followed_file.h"
 #include "archive/follower.h"
+#include "archive/line_end.h"
 #include "base/file_watch_linux.h"
 
 namespace litewright {
@@ -26,8 +28,9 @@ struct Follower::Session {
         page_size(guard.page_size()),
         ledger(LedgerOptions{owner.options_.state_folder, page_size}),
         capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
-        newest(catalogue.newest()),
-        uploader(owner.store_, newest ? newest->txid : Txid(0),
+        line(owner.store_, catalogue, page_size, owner.options_.fence, ledger),
+        followed_file(owner.options_.state_folder, owner.store_.describe(), owner.options_.database),
+        uploader(owner.store_, line.last(),
                  SegmentUploader::Events{
                      [this](Txid txid, std::uint64_t bytes) { follower.note_stored(txid, bytes); },
                      [this](const Error& error) { store_failed(error); }}),
@@ -45,11 +48,12 @@ struct Follower::Session {
   // Beginning.
   void attach();
   void begin_scan();
-  void begin_epoch();
+  void look_for_fork(const WalIndex& index);
   bool scan_slice();
   void end_scan();
 
   // Following.
+  void follow();
   void step();
   bool capture_now(const WalIndex& index, bool force);
   bool close_open_segment(bool force);
@@ -99,21 +103,22 @@ struct Follower::Session {
   std::uint32_t page_size;
   Ledger ledger;
   FrameCapture capture;
-  std::optional<CommitRecord> newest;
   int store_failures = 0;  // of the uploader's thread
+  LineEnd line;
+  FollowedFile followed_file;
   SegmentUploader uploader;
   std::unique_ptr<SegmentPart> part;
   std::optional<Handover> handover;
   CheckpointWitness witness;
   std::optional<DatabaseScan> scan;
   HandoverOutcome outcome;
-  Txid segment_base;               // of the segment being collected
   std::optional<Txid> first_goal;  // archived: then following is announced
   // The pin was taken when everything was copied back: the WAL may be restarted once.
   bool on_read_zero = false;
   bool segment_open = false;  // parts of it were submitted
   bool zero_salts_reported = false, announced = false, after_gap = false;
-  std::uint32_t epoch = 1, parent_epoch = 0;
+  // Why the line forked, if what is scanned differs at all.
+  std::optional<std::string> fork;
   SteadyTime last_flush{};
   SteadyTime gate_entered{};
   SteadyTime file_looked_at{};

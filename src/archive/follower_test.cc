@@ -274,27 +274,5 @@ TEST(Follower, RecoveryThatDropsCapturedFramesBeginsANewEpochAndKeepsTheOldOne) 
   EXPECT_EQ(catalogue.segments.back().header.epoch, 2u);
 }
 
-TEST(Follower, APageSizeThatIsNotTheArchivesIsRefused) {
-  Application application;
-  MemoryStore store;
-  {
-    RunningFollower(store, follow_options(application)).sync();
-  }
-  application.run("PRAGMA journal_mode=DELETE; PRAGMA page_size=8192; VACUUM; PRAGMA journal_mode=WAL;");
-  RunningFollower follower(store, follow_options(application));
-  try {
-    follower.sync();
-    ADD_FAILURE();
-  } catch (const Error&) {
-  }
-  try {
-    follower.stop();
-    ADD_FAILURE();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kConfig);
-    EXPECT_NE(std::string(error.what()).find("8192"), std::string::npos);
-  }
-}
-
 }  // namespace
 }  // namespace litewright

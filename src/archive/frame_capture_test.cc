@@ -241,7 +241,7 @@ TEST(FrameCapture, CollectingMakesOneCommitOfWhatIsScannedAndCaptured) {
   const WalIndex start = rig.guard->index();
   capture.start(start, start.backfilled, Txid(41), WallTime{});
   capture.begin_collecting();
-  DatabaseScan scan(*rig.guard, ledger, capture, 4096);
+  DatabaseScan scan(*rig.guard, ledger, &capture, 4096);
   rig.commit("UPDATE t SET body=randomblob(300000);");
   EXPECT_EQ(capture.capture(rig.guard->index(), rig.batch, {}), FrameCapture::Progress::kComplete);
   EXPECT_TRUE(capture.was_collected(PageNumber(3)));
@@ -265,7 +265,7 @@ TEST(DatabaseScan, FindsOnlyPagesThatDifferFromTheLedger) {
   rig.batch.clear();
   rig.ledger->set(PageNumber(5), Checksum128{});
   rig.ledger->set(PageNumber(9), Checksum128{});
-  DatabaseScan scan(*rig.guard, *rig.ledger, *rig.capture, 4096);
+  DatabaseScan scan(*rig.guard, *rig.ledger, &*rig.capture, 4096);
   while (scan.step(Txid(9), rig.batch)) {
   }
   EXPECT_EQ(scan.pages_changed(), 2u);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 
 #include "archive/restore.h"
@@ -21,16 +22,22 @@ void fill_from_pages(const ObjectStore& store, const Catalogue& catalogue, Ledge
   ledger.resize(plan.commit.page_count);
 }
 
-// Pages that no frame of this generation covers are in the file as the ledger has them, or it is another
-// file. Frames behind the archived ones count too: they may have been copied back while nobody followed.
-bool sample_agrees(const WalGuard& guard, std::uint32_t page_size, FrameNumber max_frame, Ledger& ledger) {
+// The frame that holds each page's newest version, of those up to `max_frame`.
+FrameMap pages_in_wal(const WalGuard& guard, std::uint32_t page_size, FrameNumber max_frame) {
   FrameMap in_wal;
   std::byte header[kWalFrameHeaderBytes];
   for (FrameNumber frame(1); frame <= max_frame; ++frame) {
     guard.read_wal(frame_offset(frame, page_size), header);
     if (const auto parsed = parse_wal_frame_header(header)) in_wal.put(parsed->page, frame);
   }
+  return in_wal;
+}
+
+// Pages that no frame of this generation covers are in the file as the ledger has them, or it is another
+// file. Frames behind the archived ones count too: they may have been copied back while nobody followed.
+bool sample_agrees(const WalGuard& guard, std::uint32_t page_size, FrameNumber max_frame, Ledger& ledger) {
   if (ledger.page_count() == 0) return false;
+  const FrameMap in_wal = pages_in_wal(guard, page_size, max_frame);
   std::minstd_rand random(max_frame.value + 1);
   std::vector<std::byte> content(page_size);
   for (int i = 0; i < kSampledPages; i++) {
@@ -47,7 +54,11 @@ bool sample_agrees(const WalGuard& guard, std::uint32_t page_size, FrameNumber m
 void rebuild_ledger(const ObjectStore& store, const Catalogue& catalogue, Ledger& ledger) {
   const std::vector<const SegmentEntry*> line = catalogue.line();
   if (line.empty()) return;
-  for (const SegmentEntry* entry : line) {
+  // What was before the last snapshot says nothing about now; its pages may be of another size.
+  const auto newest_snapshot = std::ranges::find_if(line.rbegin(), line.rend(), &SegmentEntry::is_snapshot);
+  for (auto at = newest_snapshot == line.rend() ? line.begin() : newest_snapshot.base() - 1; at != line.end();
+       ++at) {
+    const SegmentEntry* entry = *at;
     const Segment segment(store, entry->name);
     for (std::size_t run = 0; run < segment.runs().size(); run++) {
       segment.page_checksums(
@@ -62,6 +73,18 @@ void rebuild_ledger(const ObjectStore& store, const Catalogue& catalogue, Ledger
                 fmt::format("the archive's pages do not add up to commit {}", line.back()->last.txid.value),
                 "litewright verify DB");
   }
+}
+
+std::vector<std::byte> read_first_page(const WalGuard& guard, const WalIndex& index,
+                                       std::uint32_t page_size) {
+  std::vector<std::byte> page(page_size);
+  const FrameNumber frame = pages_in_wal(guard, page_size, index.header.max_frame).get(PageNumber(1));
+  if (frame.value != 0) {
+    guard.read_wal(frame_offset(frame, page_size) + kWalFrameHeaderBytes, page);
+  } else {
+    guard.read_main(0, page);
+  }
+  return page;
 }
 
 Continuity prove_continuity(const WalGuard& guard, const WalIndex& index, std::uint32_t page_size,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "archive/catalogue.h"
 #include "archive/frame_capture.h"
@@ -10,7 +11,8 @@
 
 namespace litewright {
 
-// Fills an empty ledger with the state after the archive's newest commit, from the segments' page checksums.
+// Fills an empty ledger, made for the newest commit's page size, with the state after it, from the segments'
+// page checksums.
 // Its sum is held against the commit's; where a shrink hides in a segment the pages themselves are read
 // instead.
 void rebuild_ledger(const ObjectStore& store, const Catalogue& catalogue, Ledger& ledger);
@@ -30,5 +32,8 @@ struct Continuity {
 // commit's hash agree, and a sample of the database file is what the ledger says.
 Continuity prove_continuity(const WalGuard& guard, const WalIndex& index, std::uint32_t page_size,
                             const std::optional<WalPosition>& archived, Ledger& ledger);
+
+// The database's first page as of the pinned WAL's end.
+std::vector<std::byte> read_first_page(const WalGuard& guard, const WalIndex& index, std::uint32_t page_size);
 
 }  // namespace litewright

@@ -199,6 +199,29 @@ TEST_P(ForkedResume, ALineThatForkedBeginsANewEpochAndKeepsTheOldOne) {
 // 0: the WAL is shorter; 1, 2: it is as long or longer, with other frames in it.
 INSTANTIATE_TEST_SUITE_P(CommitsAfterTheFork, ForkedResume, testing::Values(0, 1, 2));
 
+TEST(Resume, AChangeOfPageSizeIsAGapOnTheSameLine) {
+  Application application;
+  MemoryStore store;
+  application.insert(50'000);
+  const std::string before = application.digest();
+  const Stay first = follow_for_a_moment(store, application);
+  application.run("PRAGMA journal_mode=DELETE; PRAGMA page_size=8192; VACUUM; PRAGMA journal_mode=WAL;");
+  application.insert();
+  const Stay second = follow_for_a_moment(store, application);
+  EXPECT_EQ(second.txid.value, first.txid.value + 1);
+  const Catalogue catalogue = Catalogue::load(store);
+  EXPECT_TRUE(catalogue.newest()->reconciled);
+  EXPECT_EQ(catalogue.line().back()->header.epoch, 1u);
+  EXPECT_TRUE(catalogue.missing().empty());
+  EXPECT_EQ(restored_digest(store, application.folder, first.txid), before);
+  EXPECT_EQ(restored_digest(store, application.folder, second.txid), application.digest());
+  // And on from there: the ledger is that of the new pages.
+  application.insert();
+  const Stay third = follow_for_a_moment(store, application);
+  EXPECT_EQ(third.txid.value, second.txid.value + 1);
+  EXPECT_EQ(restored_digest(store, application.folder, third.txid), application.digest());
+}
+
 TEST(Resume, AnotherDatabaseBesideTheOldWalIsNotTakenForAContinuation) {
   Application application;
   application.run("PRAGMA wal_autocheckpoint=0;");

@@ -18,11 +18,13 @@ void FileWatch::rearm() {
   armed_ = ::inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY | IN_ONESHOT) >= 0;
 }
 
-void FileWatch::drain() {
-  if (!inotify_) return;
+bool FileWatch::drain() {
+  if (!inotify_) return false;
+  bool any = false;
   alignas(inotify_event) char buffer[4096];
   ssize_t length = 0;
   while ((length = ::read(inotify_.get(), buffer, sizeof buffer)) > 0) {
+    any = true;
     for (ssize_t at = 0; at + static_cast<ssize_t>(sizeof(inotify_event)) <= length;) {
       inotify_event event{};
       std::memcpy(&event, buffer + at, sizeof event);
@@ -31,6 +33,7 @@ void FileWatch::drain() {
     }
   }
   rearm();
+  return any;
 }
 
 }  // namespace litewright

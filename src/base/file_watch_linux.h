@@ -15,8 +15,9 @@ class FileWatch {
  public:
   explicit FileWatch(std::string path);
   int fd() const { return inotify_.get(); }
-  // Forgets what came so far; puts the watch on the file again where it was missing or replaced.
-  void drain();
+  // Forgets what came so far, and says whether anything came; puts the watch on the file again where it was
+  // missing or replaced.
+  bool drain();
 
  private:
   void rearm();

@@ -23,6 +23,7 @@ constexpr std::uint64_t kShownCommits = 20;
 struct TimelineRow {
   CommitRecord commit;
   std::uint32_t epoch = 1;
+  std::uint32_t parent_epoch = 0;  // in an epoch's first commit
   std::uint32_t page_size = 0;
   std::vector<std::string> names = {};
   const RestoreProof* proof = nullptr;  // the latest of this commit
@@ -83,7 +84,10 @@ class Timeline {
   }
 
   TimelineRow row(const CommitRecord& commit, const SegmentEntry& entry) const {
-    TimelineRow row{.commit = commit, .epoch = entry.header.epoch, .page_size = entry.header.page_size};
+    TimelineRow row{.commit = commit,
+                    .epoch = entry.header.epoch,
+                    .parent_epoch = commit.txid == entry.first.txid ? entry.header.parent_epoch : 0,
+                    .page_size = entry.header.page_size};
     for (auto [name, end] = names_.equal_range(commit.txid); name != end; ++name)
       row.names.push_back(name->second);
     const auto proof = proofs_.find(commit.txid);
@@ -108,13 +112,13 @@ std::string shown(std::chrono::duration<double> time) {
 }
 
 nlohmann::ordered_json row_document(const TimelineRow& row) {
-  nlohmann::ordered_json document = {{"txid", row.commit.txid.value},
-                                     {"time", format_utc_time(row.commit.seen_at)},
-                                     {"pages", row.commit.page_count},
-                                     {"checksum", row.commit.checksum.hex()},
-                                     {"epoch", row.epoch},
-                                     {"reconciled", row.commit.reconciled}};
+  nlohmann::ordered_json document = {
+      {"txid", row.commit.txid.value},      {"time", format_utc_time(row.commit.seen_at)},
+      {"pages", row.commit.page_count},     {"checksum", row.commit.checksum.hex()},
+      {"page_size", row.page_size},         {"epoch", row.epoch},
+      {"reconciled", row.commit.reconciled}};
   if (row.commit.reconciled) document["gap_since"] = format_utc_time(row.commit.gap_since);
+  if (row.parent_epoch != 0) document["parent_epoch"] = row.parent_epoch;
   if (!row.names.empty()) document["names"] = row.names;
   if (row.restore_time) document["restore_seconds"] = row.restore_time->count();
   return document;
@@ -134,14 +138,15 @@ nlohmann::ordered_json proof_json(const RestoreProof& proof) {
 std::string remark(const TimelineRow& row) {
   std::string text;
   for (const std::string& name : row.names) text += (text.empty() ? "" : ", ") + name;
+  const auto remark = [&text](const std::string& more) { text += (text.empty() ? "" : "; ") + more; };
   if (row.commit.reconciled) {
-    text += fmt::format("{}gap, reconciled: not followed since {}", text.empty() ? "" : "; ",
-                        format_local_time(row.commit.gap_since));
+    remark(fmt::format("gap, reconciled: not followed from {} to {}", format_local_time(row.commit.gap_since),
+                       format_local_time(row.commit.seen_at)));
   }
-  if (row.proof != nullptr) {
-    text += fmt::format("{}proven {} in {}", text.empty() ? "" : "; ",
-                        format_local_time(row.proof->proven_at), shown(row.proof->restore_time));
-  }
+  if (row.proof != nullptr)
+    remark(fmt::format("proven {} in {}", format_local_time(row.proof->proven_at),
+                       shown(row.proof->restore_time)));
+  if (row.parent_epoch != 0) remark(fmt::format("epoch {} forks from {}", row.epoch, row.parent_epoch));
   return text;
 }
 

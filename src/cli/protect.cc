@@ -133,7 +133,9 @@ Command protect_command() {
            "on where it stood; what changed meanwhile becomes one commit.\n\n"
            "A second Ctrl-C or SIGTERM no longer waits for the store: what it has not taken yet is compared "
            "at "
-           "the next start.",
+           "the next start.\n\n"
+           "A database in another journal mode is compared after each change: several commits in quick "
+           "succession become one.",
        .options = {{.name = "wal-limit",
                     .value = "SIZE",
                     .help = "reset the WAL when it is larger (default 12MiB)"}},

@@ -34,10 +34,9 @@ void require_followable(const std::filesystem::path& database) {
                 fmt::format("{}: {} (byte {})", name, (*header).error().what, (*header).error().offset),
                 "restore it: litewright restore DB");
   }
-  if (!header || !(**header).is_wal()) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("{}: journal_mode is not WAL; only a database in WAL mode can be followed", name),
-                fmt::format("sqlite3 '{}' 'PRAGMA journal_mode=WAL'   (once; it stays)", name));
+  if (!header) {
+    throw Error(ErrorCode::kUsage, fmt::format("{} is empty: no database is in it yet", name),
+                fmt::format("begin it: sqlite3 '{}' 'PRAGMA journal_mode=WAL'   (once; it stays)", name));
   }
 }
 

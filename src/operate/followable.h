@@ -7,7 +7,7 @@ namespace litewright {
 
 // Reads the file's beginning, and closes it again: only for a process that has no connection to it (FACTS 7).
 // Throws Error{kPermission} where it can't be read or written, Error{kDamaged} where it is no database (and
-// says what it looks like), Error{kUsage} where it is not in WAL mode.
+// says what it looks like), Error{kUsage} where it is empty.
 void require_followable(const std::filesystem::path& database);
 
 }  // namespace litewright

@@ -1,36 +1,14 @@
 #include "sqlite/live_files.h"
 
-#include <fmt/format.h>
 #include <sqlite3.h>
 
-#include <algorithm>
+#include "sqlite/file_handle.h"
 
 namespace litewright {
 namespace {
 
 constexpr int kIndexRegionBytes = 32768;
 constexpr int kCheckpointSlot = 1;
-
-void read_file(sqlite3_file* file, const char* which, std::uint64_t offset, MutableBytes out) {
-  constexpr std::size_t kLargestRead = 1 << 30;  // xRead takes an int
-  for (std::size_t done = 0; done < out.size();) {
-    const std::size_t step = std::min(out.size() - done, kLargestRead);
-    const int rc = file->pMethods->xRead(file, out.data() + done, static_cast<int>(step),
-                                         static_cast<sqlite3_int64>(offset + done));
-    if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ) {
-      throw sqlite_error(rc, fmt::format("read {} bytes at {} of the {}: {}", step, offset + done, which,
-                                         sqlite3_errstr(rc)));
-    }
-    done += step;
-  }
-}
-
-std::uint64_t file_bytes(sqlite3_file* file, const char* which) {
-  sqlite3_int64 size = 0;
-  const int rc = file->pMethods->xFileSize(file, &size);
-  if (rc != SQLITE_OK) throw sqlite_error(rc, fmt::format("size of the {}: {}", which, sqlite3_errstr(rc)));
-  return static_cast<std::uint64_t>(size);
-}
 
 }  // namespace
 
@@ -62,11 +40,7 @@ void LiveFiles::read_wal(std::uint64_t offset, MutableBytes out) const {
 std::uint64_t LiveFiles::main_bytes() const { return file_bytes(main_, "database file"); }
 std::uint64_t LiveFiles::wal_bytes() const { return file_bytes(wal_, "WAL"); }
 
-bool LiveFiles::has_moved() const {
-  int moved = 0;
-  const int rc = sqlite3_file_control(connection_, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
-  return rc == SQLITE_OK && moved != 0;
-}
+bool LiveFiles::has_moved() const { return main_file_has_moved(connection_); }
 
 bool LiveFiles::try_lock_checkpoint() {
   return main_->pMethods->xShmLock(main_, kCheckpointSlot, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) ==

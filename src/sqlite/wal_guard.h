@@ -15,6 +15,7 @@
 #include "format/wal_index.h"
 #include "sqlite/connection.h"
 #include "sqlite/live_files.h"
+#include "sqlite/main_file.h"
 
 namespace litewright {
 
@@ -31,12 +32,12 @@ struct WalLockHolders {
   int checkpointer = 0;
 };
 
-class WalGuard {
+class WalGuard final : public MainFile {
  public:
   // Opens four connections. Throws where the file is no database, is not in WAL mode (Error{kUsage}), is
   // locked exclusively, or can't be written (following needs the WAL index).
   explicit WalGuard(const std::string& path);
-  ~WalGuard();
+  ~WalGuard() override;
   WalGuard(const WalGuard&) = delete;
   WalGuard& operator=(const WalGuard&) = delete;
 
@@ -81,9 +82,11 @@ class WalGuard {
 
   WalLockHolders lock_holders() const;
 
-  void read_main(std::uint64_t offset, MutableBytes out) const { held_files_->read_main(offset, out); }
+  void read_main(std::uint64_t offset, MutableBytes out) const override {
+    held_files_->read_main(offset, out);
+  }
   void read_wal(std::uint64_t offset, MutableBytes out) const { held_files_->read_wal(offset, out); }
-  std::uint64_t main_bytes() const { return held_files_->main_bytes(); }
+  std::uint64_t main_bytes() const override { return held_files_->main_bytes(); }
   std::uint64_t wal_bytes() const { return held_files_->wal_bytes(); }
   // What is followed is no longer what the application opens.
   bool has_moved() const { return held_files_->has_moved(); }

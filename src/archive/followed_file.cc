@@ -1,0 +1,59 @@
+#include "archive/followed_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "base/durable_file.h"
+#include "base/error.h"
+
+namespace litewright {
+
+using nlohmann::json;
+
+namespace {
+constexpr std::uint64_t kLargest = 4096;
+}
+
+std::optional<FileIdentity> identify_file(const std::string& path) {
+  struct statx status{};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &status) != 0) return std::nullopt;
+  if ((status.stx_mask & STATX_BTIME) == 0) return std::nullopt;
+  return FileIdentity{status.stx_ino,
+                      std::int64_t{status.stx_btime.tv_sec} * 1'000'000'000 + status.stx_btime.tv_nsec};
+}
+
+FollowedFile::FollowedFile(const std::string& state_folder, const std::string& archive, std::string database)
+    : path_(fmt::format("{}/followed-{:016x}.json", state_folder, checksum64(bytes_of(archive)))),
+      database_(std::move(database)) {
+  try {
+    const json document = json::parse(read_whole_file(path_, kLargest), nullptr, false);
+    if (!document.is_object() || document.value("database", "") != database_) return;
+    remembered_ =
+        FileIdentity{document.value("inode", std::uint64_t{0}), document.value("born", std::int64_t{0})};
+    known_at_ = WallTime(std::chrono::nanoseconds(document.value("known_at", std::int64_t{0})));
+  } catch (const std::exception&) {
+    // Missing or not ours: nothing is known.
+  }
+}
+
+void FollowedFile::remember(WallTime known_at) {
+  if (!current_) return;
+  remembered_ = current_;
+  known_at_ = known_at;
+  const json document = {{"database", database_},
+                         {"inode", current_->inode},
+                         {"born", current_->born},
+                         {"known_at", known_at.time_since_epoch().count()}};
+  try {
+    write_file_durably(path_, bytes_of(document.dump() + "\n"));
+  } catch (const Error&) {
+    // A cache: what is not remembered is found out anew.
+  }
+}
+
+}  // namespace litewright
