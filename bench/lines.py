@@ -157,6 +157,41 @@ def first_backup(bench):
     return rows + [table.Row("- its size", ours, table.size, peers, gzip, "<= 310 MB", at_most(ours, 310e6))]
 
 
+def backup_check_gzip(database, target):
+    """A consistent copy as the runbooks' scripts make one of a live database: .backup, integrity_check, gzip."""
+    measure.run("sqlite3", database, ".backup '%s'" % target)
+    if measure.run("sqlite3", target, "PRAGMA integrity_check").strip() != "ok":
+        raise RuntimeError("the copy is not sound")
+    measure.run("gzip", target)
+
+
+def plain_copy(bench):
+    """One file of one moment, compressed and verified; ours in each form, .db.zst and .db.gz by all cores."""
+    database, sizes = measure.fresh_copy(bench.source, bench.scratch / "plain.db"), {}
+
+    def timed_into(name, action):
+        def once():
+            with tempfile.TemporaryDirectory(dir=bench.scratch) as folder:
+                took = measure.timed(lambda: action(pathlib.Path(folder)))
+                sizes[name] = measure.size_of(folder)
+                return took
+        return name, once
+
+    gzip = ".backup + integrity_check + gzip"
+    actions = [timed_into(gzip, lambda folder: backup_check_gzip(database, folder / "copy.db")),
+               timed_into(".dump | gzip, unverified", lambda folder: measure.run(
+                   "sh", "-c", "sqlite3 '%s' .dump | gzip > '%s/copy.sql.gz'" % (database, folder)))]
+    if bench.ours:
+        for form in ("db.zst", "db.gz", "db", "sql.gz"):
+            name = "litewright" if form == "db.zst" else "ours, ." + form
+            actions.append(timed_into(name, lambda folder, form=form: measure.run(
+                bench.ours.program, "backup", database, "--to", folder / ("copy." + form))))
+    ours, peers = split(bench.in_turn(dict(actions)))
+    rows = [table.Row("plain copy .db.zst, verified", ours, table.seconds, peers, gzip)]
+    ours, peers = split(sizes)
+    return rows + [table.Row("- its size", ours, table.size, peers, gzip)]
+
+
 def change_one_page_in_1000(database, seed):
     """One transaction that touches about 0.1 % of the pages."""
     connection = sqlite3.connect(database, isolation_level=None, timeout=30)
@@ -244,5 +279,5 @@ def restore_newest(bench):
                       None if ours is None else ours <= 1.5 * peers["cp"])]
 
 
-LINES = {"writer": writer, "bytes": bytes_a_commit, "archived": archived_after, "first": first_backup, "next": next_backup,
+LINES = {"writer": writer, "bytes": bytes_a_commit, "archived": archived_after, "first": first_backup, "plain": plain_copy, "next": next_backup,
          "restore": restore_newest}

@@ -16,6 +16,10 @@ namespace {
 constexpr milliseconds kFirstRetry{200};
 constexpr milliseconds kLongestRetry{30'000};
 constexpr milliseconds kSuspendWithin{60'000};
+constexpr milliseconds kPatience{2'000};            // with a put, before the object is spooled
+constexpr milliseconds kBackupPatience{3'600'000};  // nothing else waits for it
+constexpr milliseconds kRetryInTrouble{2'000};
+constexpr milliseconds kLookAtStore{200};
 
 milliseconds timeout_of(const json& request) {
   return milliseconds(
@@ -46,8 +50,13 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
   events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
     followed_once_ = true;
     if (inner) inner(txid, reconciled);
+    if (!let_go_.exchange(false)) return;
+    found({.id = "wal.ceiling",
+           .severity = Severity::kOk,
+           .database = options_.follow.database,
+           .meaning = "the database is followed again, and what was missed is one reconciled commit"});
   };
-  ensure_archive(store_, options_.follow.database, clock_);
+  identity_ = ensure_archive(store_, options_.follow.database, clock_);
 }
 
 Archiver::~Archiver() = default;
@@ -64,7 +73,44 @@ void Archiver::lock_database() {
   database_lock_ = lock_for(store_, options_);
 }
 
+void Archiver::found(const Finding& finding) {
+  if (events_.finding) events_.finding(finding);
+}
+
+void Archiver::open_spool(milliseconds patience) {
+  spool_ = std::make_unique<ArchiveSpool>(store_, ownership_, identity_, clock_,
+                                          ArchiveSpoolOptions{.state_folder = options_.follow.state_folder,
+                                                              .database = options_.follow.database,
+                                                              .limit_bytes = options_.spool_bytes,
+                                                              .patience = patience},
+                                          [this](const Finding& finding) { found(finding); });
+}
+
+std::shared_ptr<Follower> Archiver::make_follower() {
+  SpoolingStore& store = spool_->store();
+  return std::make_shared<Follower>(store, clock_, options_.follow, events_, &store);
+}
+
+// An object that is on its way to a store that hangs may arrive yet: till then nobody knows where the archive
+// ends. And where neither the archive nor the spool takes anything there is no use in holding the WAL.
+void Archiver::wait_until_taken() {
+  const SpoolingStore& spool = spool_->store();
+  while (true) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_ || suspended_by_ >= 0) return;
+    }
+    const SpoolStatus now = spool.status();
+    if (now.lost) throw Error(*now.trouble);
+    const bool stuck = now.trouble && (now.full || let_go_);
+    if (!now.in_doubt && !stuck) return;
+    spool.wait(now.in_doubt ? SpoolingStore::Until::kNothingInDoubt : SpoolingStore::Until::kFarTakes,
+               kLookAtStore);
+  }
+}
+
 void Archiver::protect() {
+  open_spool(kPatience);
   socket_ = std::make_unique<OwnerSocket>(
       ownership_.socket(),
       [this](const json& request, int connection) { return answer(request, connection); },
@@ -77,8 +123,9 @@ void Archiver::protect() {
       lock_database();
       follower()->run(Follower::Until::kStopped);
     } catch (const Error& error) {
-      if (!followed_once_) throw;
+      if (!followed_once_ && !spool_->store().status().trouble) throw;
       failure = error;
+      if (follower()->status().gave_up) let_go_ = true;
     }
     std::unique_lock lock(mutex_);
     following_ = false;  // the database is let go: who wants us suspended need not wait for the retry
@@ -88,8 +135,11 @@ void Archiver::protect() {
     if (events_.warning) events_.warning(fmt::format("{}; trying again", failure->what()));
     lock.lock();
     if (clock_.steady() - began > kLongestRetry) retry = kFirstRetry;
+    if (spool_->store().status().trouble) retry = std::min(retry, kRetryInTrouble);
     changed_.wait_for(lock, retry, [this] { return stopping_ || suspended_by_ >= 0; });
     retry = std::min(retry * 2, kLongestRetry);
+    lock.unlock();
+    wait_until_taken();
   }
   socket_.reset();
 }
@@ -99,7 +149,7 @@ bool Archiver::wait_while_suspended() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopping_ || suspended_by_ < 0; });
   if (stopping_) return false;
-  follower_ = std::make_shared<Follower>(store_, clock_, options_.follow, events_);
+  follower_ = make_follower();
   following_ = true;
   return true;
 }
@@ -118,9 +168,10 @@ void Archiver::hurry() {
 }
 
 BackupPoint Archiver::backup(const std::optional<std::string>& name) {
+  open_spool(kBackupPatience);
   {
     const std::lock_guard lock(mutex_);
-    follower_ = std::make_shared<Follower>(store_, clock_, options_.follow, events_);
+    follower_ = make_follower();
     if (stopping_) follower_->stop();
   }
   const bool whole = follower_->run(Follower::Until::kArchived);
@@ -138,19 +189,33 @@ FollowStatus Archiver::status() const {
   return current ? current->status() : FollowStatus{};
 }
 
+Txid Archiver::sync(milliseconds timeout) {
+  const auto current = follower();
+  if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+  try {
+    return current->sync(timeout);
+  } catch (const Error& error) {
+    const SpoolStatus spool = spool_->store().status();
+    if (!spool.trouble) throw;
+    throw Error(ErrorCode::kStoreUnreachable,
+                fmt::format("{}; the archive takes nothing: {}", error.what(), spool.trouble->what()),
+                spool.trouble->hint());
+  }
+}
+
 json Archiver::answer(const json& request, int connection) {
   const std::string operation = request.value("op", "");
   if (operation == "sync" || operation == "backup") {
-    const auto current = follower();
-    if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
-    const Txid txid = current->sync(timeout_of(request));
+    const Txid txid = sync(timeout_of(request));
     if (request.contains("name")) name_point(store_, request["name"].get<std::string>(), txid, clock_);
     return {{"txid", txid.value}};
   }
   if (operation == "status") {
     const FollowStatus now = status();
-    return {
-        {"captured", now.captured.value}, {"archived", now.archived.value}, {"fence", ownership_.fence()}};
+    const SpoolStatus spool = spool_->store().status();
+    return {{"captured", now.captured.value},       {"archived", now.archived.value},
+            {"fence", ownership_.fence()},          {"spooled_objects", spool.waiting_objects},
+            {"spooled_bytes", spool.waiting_bytes}, {"trouble", spool.trouble ? spool.trouble->what() : ""}};
   }
   if (operation == "suspend") {
     suspend(connection);

@@ -1,5 +1,5 @@
 // The owner of a database's archive at work: takes the archive, follows the database, answers backup, sync
-// and suspend at its socket, begins again when following failed.
+// and suspend at its socket, begins again when following failed. What the archive does not take is spooled.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "archive/archive_spool.h"
 #include "archive/follow_lock.h"
 #include "archive/follower.h"
 #include "archive/owner.h"
@@ -17,7 +18,8 @@
 namespace litewright {
 
 struct ArchiverOptions {
-  FollowOptions follow;  // database, state_folder; the fence is filled here
+  FollowOptions follow;                   // database, state_folder; the fence is filled here
+  std::uint64_t spool_bytes = 256 << 20;  // 0: none
   int reported_pid = 0;  // whom to stop: named to others who want the archive; 0: this process
 };
 
@@ -51,6 +53,11 @@ class Archiver {
   std::shared_ptr<Follower> follower() const;
   void lock_database();
   bool wait_while_suspended();
+  void open_spool(std::chrono::milliseconds patience);
+  std::shared_ptr<Follower> make_follower();
+  void wait_until_taken();
+  void found(const Finding& finding);
+  Txid sync(std::chrono::milliseconds timeout);
 
   ObjectStore& store_;
   const Clock& clock_;
@@ -58,7 +65,10 @@ class Archiver {
   FollowEvents events_;
   std::unique_ptr<FollowLock> database_lock_;  // before the archive is taken: a refusal leaves nothing there
   Ownership ownership_;
+  std::unique_ptr<ArchiveSpool> spool_;
+  ArchiveIdentity identity_;
   std::atomic<bool> followed_once_ = false;
+  std::atomic<bool> let_go_ = false;  // at the WAL's ceiling, and not yet followed again
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<Follower> follower_;  // shared with requests that wait in it

@@ -11,8 +11,9 @@ namespace litewright {
 
 using std::chrono::milliseconds;
 
-Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events)
-    : store_(store), clock_(clock), options_(std::move(options)), events_(std::move(events)) {}
+Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events,
+                   SpoolingStore* spool)
+    : store_(store), spool_(spool), clock_(clock), options_(std::move(options)), events_(std::move(events)) {}
 
 Follower::~Follower() = default;
 

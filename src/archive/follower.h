@@ -21,6 +21,7 @@
 #include "archive/handover.h"
 #include "archive/segment_uploader.h"
 #include "base/clock.h"
+#include "base/finding.h"
 #include "base/wake_event.h"
 
 namespace litewright {
@@ -30,6 +31,8 @@ struct FollowOptions {
   std::string state_folder;                  // for the ledger's file
   std::uint64_t fence = 0;                   // the owner's number, written into each segment
   std::uint64_t wal_limit_bytes = 12 << 20;  // a gate is due above it
+  // The WAL may not grow beyond it for want of an archive that keeps up: then it is let go.
+  std::uint64_t wal_ceiling_bytes = 1 << 30;
   std::chrono::milliseconds flush_interval{15};
   std::chrono::milliseconds busy_flush_interval{250};  // while more than busy_flush_bytes come in an interval
   std::size_t busy_flush_bytes = 128 << 10;
@@ -41,6 +44,8 @@ struct FollowEvents {
   std::function<void(std::uint64_t pages_done, std::uint64_t pages_all)> scanning;
   std::function<void(Txid, std::uint64_t bytes)> stored;
   std::function<void(const std::string&)> warning;
+  // On any thread. One of severity ok ends the last one of its id.
+  std::function<void(const Finding&)> finding;
   // The gate is entered (true) or left: a watchdog must see to it that we don't stay there stopped (FACTS
   // 31).
   std::function<void(bool)> gate;
@@ -55,14 +60,17 @@ struct FollowStatus {
   std::uint64_t scans = 0;
   std::uint32_t longest_wal_frames = 0;
   double longest_gate_ms = 0;
+  bool gave_up = false;  // at the WAL's ceiling
 };
 
 class Follower {
  public:
-  Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events);
+  // `spool`: the store itself, where it is one that spools.
+  Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events,
+           SpoolingStore* spool = nullptr);
   ~Follower();
 
-  // Returns after stop(), or with `until_archived` as soon as the state at the call is in the archive (backup
+  // Returns after stop(), or with kArchived as soon as the state at the call is in the archive (backup
   // without an owner). Throws where the database or the archive makes it impossible to go on; then nothing of
   // ours stays behind.
   // False: stopped before a first snapshot or a comparison was whole; what is committed is not all archived.
@@ -89,6 +97,7 @@ class Follower {
   void warn(const std::string& text) const;
 
   ObjectStore& store_;
+  SpoolingStore* spool_;
   const Clock& clock_;
   FollowOptions options_;
   FollowEvents events_;

@@ -21,8 +21,11 @@ constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kLookAtFile{500};
+constexpr milliseconds kBackupPatience{3'000};
 constexpr milliseconds kStopDrain{30'000};
 constexpr milliseconds kDrainStep{100};
+constexpr milliseconds kFlushForEachSpooled{1000};
+constexpr milliseconds kLongestFlush{30'000};
 constexpr int kLeaveGateTries = 40;
 
 // Another file has the database's name, or none has.
@@ -53,6 +56,7 @@ void Follower::Session::follow() {
     step();
     answer_requests();
     if (!announced && everything_archived()) announce();
+    if (until == Until::kArchived) require_taken();
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
     if (until == Until::kArchived && announced && resting) break;
   }
@@ -185,6 +189,7 @@ void Follower::Session::step() {
   if (handover->holds_checkpoint_lock() && !guard.checkpoint_locked()) handover->lost_checkpoint_lock();
   capture_now(index, handover->in_gate());
   flush_when_due();
+  hold_the_ceiling(index);
   const HandoverAction action = handover->next(view(index), outcome);
   outcome = HandoverOutcome{};
   if (action != HandoverAction::kWait) {
@@ -230,6 +235,16 @@ bool Follower::Session::close_open_segment(bool force) {
   return true;
 }
 
+// Nobody waits for an archive that takes nothing, where one state is to be archived now.
+void Follower::Session::require_taken() {
+  if (follower.spool_ == nullptr) return;
+  const SpoolStatus status = follower.spool_->status();
+  const SteadyTime now = follower.clock_.steady();
+  if (!status.trouble) trouble_since.reset();
+  if (status.trouble && !trouble_since) trouble_since = now;
+  if (status.trouble && now - *trouble_since >= kBackupPatience) throw Error(*status.trouble);
+}
+
 // Writers may be waiting for us: a store that is slow or gone must not keep them out.
 bool Follower::Session::wait_for_room(bool force) {
   const SteadyTime deadline = follower.clock_.steady() + kForcedPatience;
@@ -272,8 +287,10 @@ bool Follower::Session::flush_due() const {
   if (part->batch.empty() || part->batch.partial_commit || scan) return false;
   const auto passed = follower.clock_.steady() - last_flush;
   const bool busy = part->batch.versions.bytes() > follower.options_.busy_flush_bytes;
-  return uploader.idle() &&
-         passed >= (busy ? follower.options_.busy_flush_interval : follower.options_.flush_interval);
+  // What has to wait in the spool anyway comes in few objects: the store is slow, or will be busy.
+  const auto spooling = std::min<milliseconds>(uploader.spooled() * kFlushForEachSpooled, kLongestFlush);
+  const auto interval = busy ? follower.options_.busy_flush_interval : follower.options_.flush_interval;
+  return uploader.idle() && passed >= std::max(interval, spooling);
 }
 
 void Follower::Session::flush_when_due() {

@@ -1,6 +1,7 @@
 // One stay of a follower at its database, from the first pin to the last close: the state that its parts
-// share. Its parts are follower_session.cc (attach, scan, follow, segments, leave) and follower_actions.cc
-// (what the hand-over protocol asks for). Private to the follower.
+// share. Its parts are follower_session.cc (attach, scan, follow, segments, leave), follower_actions.cc (what
+// the hand-over protocol asks for) and follower_limits.cc (where the pin is given up). Private to the
+// follower.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include "archive/followed_file.h"
 #include "archive/follower.h"
 #include "archive/line_end.h"
+#include "base/disk_space.h"
 #include "base/file_watch_linux.h"
 
 namespace litewright {
@@ -33,7 +35,8 @@ struct Follower::Session {
         uploader(owner.store_, line.last(),
                  SegmentUploader::Events{
                      [this](Txid txid, std::uint64_t bytes) { follower.note_stored(txid, bytes); },
-                     [this](const Error& error) { store_failed(error); }}),
+                     [this](const Error& error) { store_failed(error); }},
+                 owner.spool_),
         part(uploader.take_empty()) {}
 
   // On a failure the application comes first: out of the gate and off the database before the uploader, which
@@ -58,6 +61,7 @@ struct Follower::Session {
   bool capture_now(const WalIndex& index, bool force);
   bool close_open_segment(bool force);
   bool wait_for_room(bool force);
+  void require_taken();
   void begin_again(const WalIndex& index);
   HandoverOutcome perform(HandoverAction action);
   HandoverOutcome hand_over();
@@ -66,6 +70,7 @@ struct Follower::Session {
   std::uint32_t gate_backlog_frames() const;
   std::uint32_t uncaptured(const WalIndex& index) const;
   void release_gate();
+  void hold_the_ceiling(const WalIndex& index);
   void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index);
   void sleep(std::chrono::milliseconds duration);
@@ -122,6 +127,9 @@ struct Follower::Session {
   SteadyTime last_flush{};
   SteadyTime gate_entered{};
   SteadyTime file_looked_at{};
+  std::optional<SteadyTime> trouble_since{};
+  SteadyTime disk_looked_at{};
+  DiskSpace disk;  // the database's
   std::uint64_t scan_pages = 0;
   WallTime known_until{};  // when the database was last known, before the scan
   FollowStatus counts;

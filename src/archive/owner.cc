@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "archive/catalogue.h"
+#include "archive/documents.h"
 #include "archive/sealed_document.h"
 #include "base/checksum.h"
 #include "base/error.h"
@@ -169,6 +170,20 @@ Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& 
       fmt::format("{}/owner-{:016x}.sock", state_folder, checksum64(std::as_bytes(std::span(place))));
   record_.since = clock.wall();
   write_owner(store, record_);
+}
+
+void Ownership::require_held(const ObjectStore& store, const std::string& id) {
+  if (!in_doubt_ && hold_->still_there()) return;
+  in_doubt_ = true;
+  hold_->renew();
+  const std::string identity(kIdentityObject);
+  if (parse_identity(read_object(store, identity, kMaxDocumentBytes), identity).id != id) {
+    throw Error(ErrorCode::kStoreUnreachable, store.describe() + ": another archive lies here now",
+                "is the right disk mounted?");
+  }
+  const auto owner = read_owner(store);
+  if (!owner || owner->fence != record_.fence) throw held_by(store);
+  in_doubt_ = false;
 }
 
 OwnerSocket::OwnerSocket(std::string path, Handler handler, std::function<void(int)> gone)

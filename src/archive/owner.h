@@ -43,7 +43,13 @@ class Ownership {
   std::uint64_t fence() const { return record_.fence; }
   const std::string& socket() const { return record_.socket; }
 
+  // Before a put: takes the store again where its disk was away and is back, and throws where it is not, or
+  // is no longer the archive `id` (Error{kStoreUnreachable}), or was taken by another owner meanwhile
+  // (Error{kLocked}). From one thread.
+  void require_held(const ObjectStore& store, const std::string& id);
+
  private:
+  bool in_doubt_ = false;  // taken again, and not yet proven to be ours
   std::unique_ptr<ObjectStore::Hold> hold_;
   OwnerRecord record_;
 };

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstRetry{200};
 constexpr std::chrono::milliseconds kLongestRetry{10'000};
+constexpr std::chrono::milliseconds kDrainLook{50};
 constexpr int kFollowLevel = 1;
 constexpr int kScanLevel = 2;
 constexpr int kScanThreads = 2;
@@ -23,8 +24,23 @@ SegmentWriterOptions writer_options(const SegmentPart& part) {
 
 }  // namespace
 
-SegmentUploader::SegmentUploader(ObjectStore& store, Txid archived, Events events)
-    : store_(store), events_(std::move(events)), archived_(archived), thread_([this] { run(); }) {}
+SegmentUploader::SegmentUploader(ObjectStore& store, Txid kept, Events events, SpoolingStore* spool)
+    : store_(store),
+      events_(std::move(events)),
+      spool_(spool),
+      archived_(spool == nullptr ? kept : Txid(0)),
+      finished_(kept),
+      thread_([this] { run(); }) {
+  if (spool_ == nullptr) return;
+  spool_->interrupt(false);
+  spool_->listen([this](std::string_view name, std::uint64_t bytes) {
+    if (const auto range = parse_segment_name(name)) note_archived(range->second, bytes);
+  });
+  const std::vector<ObjectInfo> waiting = spool_->waiting();
+  const auto first = waiting.empty() ? std::nullopt : parse_segment_name(waiting.front().name);
+  const std::lock_guard lock(mutex_);
+  archived_ = std::max(archived_, first ? first->first : kept);
+}
 
 SegmentUploader::~SegmentUploader() {
   {
@@ -32,7 +48,9 @@ SegmentUploader::~SegmentUploader() {
     stopping_ = true;
   }
   changed_.notify_all();
+  if (spool_ != nullptr) spool_->interrupt(true);
   thread_.join();
+  if (spool_ != nullptr) spool_->listen(nullptr);
 }
 
 bool SegmentUploader::has_room() const {
@@ -83,8 +101,34 @@ bool SegmentUploader::wait_archived(Txid txid, std::chrono::milliseconds timeout
 }
 
 bool SegmentUploader::drain(std::chrono::milliseconds timeout) const {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, timeout, [&] { return broken_ || (queue_.empty() && !busy_); }) && !broken_;
+  const auto over = [&] { return broken_ || (queue_.empty() && !busy_ && archived_ >= finished_); };
+  while (!changed_.wait_for(lock, kDrainLook, over)) {
+    const bool kept = queue_.empty() && !busy_ && spool_ != nullptr && spool_->status().trouble;
+    if (kept || std::chrono::steady_clock::now() >= deadline) return false;
+  }
+  return !broken_;
+}
+
+std::size_t SegmentUploader::spooled() const { return spool_ == nullptr ? 0 : spool_->waiting_count(); }
+
+// What goes through a spool is archived when the spool says so.
+void SegmentUploader::note_finished(Txid last, std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    finished_ = last;
+  }
+  if (spool_ == nullptr) note_archived(last, bytes);
+}
+
+void SegmentUploader::note_archived(Txid last, std::uint64_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    archived_ = std::max(archived_, last);
+  }
+  changed_.notify_all();
+  events_.stored(last, bytes);
 }
 
 void SegmentUploader::run() {
@@ -123,11 +167,7 @@ void SegmentUploader::store_part(SegmentPart& part) {
     const std::uint64_t bytes = writer_->finish(open_commits_, part.position);
     writer_.reset();
     open_commits_.clear();
-    {
-      const std::lock_guard lock(mutex_);
-      archived_ = part.header.last;
-    }
-    events_.stored(part.header.last, bytes);
+    note_finished(part.header.last, bytes);
   } catch (const Error&) {
     writer_.reset();
     open_commits_.clear();
@@ -144,18 +184,15 @@ void SegmentUploader::put_whole(SegmentPart& part) {
       SegmentWriter writer(store_, writer_options(part));
       part.batch.versions.write_to(writer);
       const std::uint64_t bytes = writer.finish(part.batch.commits, part.position);
-      {
-        const std::lock_guard lock(mutex_);
-        archived_ = part.header.last;
-      }
-      events_.stored(part.header.last, bytes);
+      note_finished(part.header.last, bytes);
       return;
     } catch (const Error& error) {
       // An object of that name is another archiver's: this one is no longer the owner.
       if (error.code() == ErrorCode::kLocked) throw;
-      events_.failed(error);
+      if (spool_ == nullptr) events_.failed(error);  // a spool says it itself
     }
     std::unique_lock lock(mutex_);
+    if (stopping_) return;
     if (changed_.wait_for(lock, retry, [&] { return stopping_; })) return;
     retry = std::min(retry * 2, kLongestRetry);
   }

@@ -1,5 +1,6 @@
 // Puts segments into the store on a thread of its own, so that a slow store never delays a pin or a gate.
-// Takes parts of segments in order: a segment ends with the part that carries its commits.
+// Takes parts of segments in order: a segment ends with the part that carries its commits. With a spool a
+// segment is out of memory when it is durable there; archived it is only when the store has it.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +13,7 @@
 
 #include "archive/frame_capture.h"
 #include "archive/segment.h"
-#include "store/object_store.h"
+#include "store/spooling_store.h"
 
 namespace litewright {
 
@@ -34,7 +35,9 @@ class SegmentUploader {
     std::function<void(const Error&)> failed;
   };
 
-  SegmentUploader(ObjectStore& store, Txid archived, Events events);
+  // `kept`: the archive's newest commit, those that wait in the spool included. `spool`: the store itself,
+  // where it is one that spools; nothing of an earlier uploader may be in doubt there.
+  SegmentUploader(ObjectStore& store, Txid kept, Events events, SpoolingStore* spool = nullptr);
   ~SegmentUploader();  // gives up what is queued: call drain() first
   SegmentUploader(const SegmentUploader&) = delete;
   SegmentUploader& operator=(const SegmentUploader&) = delete;
@@ -49,19 +52,24 @@ class SegmentUploader {
   void check() const;      // throws what made a segment of parts fail
   bool is_broken() const;  // check() throws
 
-  Txid archived() const;  // everything up to it is durable in the store
+  Txid archived() const;        // everything up to it is durable in the store
+  std::size_t spooled() const;  // segments that wait in the spool
   // True when archived() >= txid within `timeout`.
   bool wait_archived(Txid txid, std::chrono::milliseconds timeout) const;
-  // Waits until everything queued is stored. False: not within `timeout`.
+  // Waits until everything queued is stored, or, while the store takes nothing, spooled. False: not stored
+  // within `timeout`.
   bool drain(std::chrono::milliseconds timeout) const;
 
  private:
   void run();
   void store_part(SegmentPart& part);
   void put_whole(SegmentPart& part);
+  void note_finished(Txid last, std::uint64_t bytes);
+  void note_archived(Txid last, std::uint64_t bytes);
 
   ObjectStore& store_;
   Events events_;
+  SpoolingStore* spool_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::deque<std::unique_ptr<SegmentPart>> queue_;
@@ -69,7 +77,7 @@ class SegmentUploader {
   std::unique_ptr<SegmentWriter> writer_;  // of a segment whose last part is to come
   std::vector<CommitRecord> open_commits_;
   std::optional<Error> broken_;
-  Txid archived_;
+  Txid archived_, finished_;
   bool busy_ = false, stopping_ = false;
   std::thread thread_;
 };

@@ -183,5 +183,39 @@ TEST(SegmentUploader, DestroyedWhileTheStoreIsAwayItGivesUpAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
 }
 
+TEST(SegmentUploader, WhatIsSpooledIsOutOfMemoryAndNotArchivedUntilTheStoreHasIt) {
+  FaultyStore far;
+  MemoryStore near;
+  SpoolingStore store(
+      far, near, SpoolOptions{.first_retry = milliseconds(5), .longest_retry = milliseconds(20)}, nullptr);
+  store.start();
+  far.failures_left = 1'000'000;
+  Events events;
+  Source source;
+  {
+    SegmentUploader uploader(store, Txid(0), events.events(), &store);
+    for (std::uint64_t txid = 1; txid <= 5; txid++) {
+      wait_for_room(uploader);
+      uploader.submit(source.whole(uploader, Txid(txid)));
+    }
+    EXPECT_FALSE(uploader.drain(kPatience));
+    EXPECT_TRUE(uploader.idle());
+    EXPECT_EQ(uploader.archived(), Txid(0));
+    EXPECT_EQ(uploader.spooled(), 5u);
+    EXPECT_TRUE(events.stored.empty());
+  }
+  // The next one goes on behind what waits.
+  EXPECT_EQ(Catalogue::load(store).newest()->txid, Txid(5));
+  EXPECT_FALSE(Catalogue::load(far).newest());
+  SegmentUploader uploader(store, Txid(5), events.events(), &store);
+  EXPECT_EQ(uploader.archived(), Txid(0));
+  uploader.submit(source.whole(uploader, Txid(6)));
+  far.failures_left = 0;
+  EXPECT_TRUE(uploader.wait_archived(Txid(6), kPatience));
+  EXPECT_TRUE(uploader.drain(kPatience));
+  EXPECT_EQ(events.stored, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(history_samples::restored(far, Txid(6)).size(), 6u * kPageSize);
+}
+
 }  // namespace
 }  // namespace litewright

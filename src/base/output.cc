@@ -145,10 +145,11 @@ void Output::note(std::string_view text) {
   fmt::print(err_, "{}\n", text);
 }
 
-void Output::document(const nlohmann::ordered_json& body, int version) {
+void Output::document(const nlohmann::ordered_json& body, int version, std::string_view shape) {
   if (!json()) return;
   nlohmann::ordered_json document;
-  document["schema"] = fmt::format("litewright/{}/{}", options_.command, version);
+  document["schema"] =
+      fmt::format("litewright/{}{}{}/{}", options_.command, shape.empty() ? "" : ".", shape, version);
   document.update(body);
   write(dumped(document) + "\n");
   flush();

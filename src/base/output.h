@@ -65,8 +65,9 @@ class Output {
   void note(std::string_view text);
 
   // One line, {"schema": "litewright/<command>/<version>", …body}, flushed; nothing as text. Commands that
-  // watch print one for each event. `body` is an object; docs/json.md says when `version` grows.
-  void document(const nlohmann::ordered_json& body, int version = 1);
+  // watch print one for each event. `body` is an object; docs/json.md says when `version` grows. A command's
+  // other shape of object: {"schema": "litewright/<command>.<shape>/<version>", …}.
+  void document(const nlohmann::ordered_json& body, int version = 1, std::string_view shape = {});
 
   // `text` in that ink where colour is on.
   std::string paint(Ink ink, std::string_view text) const;

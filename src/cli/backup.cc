@@ -11,6 +11,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/plain_copies.h"
 #include "operate/followable.h"
 
 namespace litewright {
@@ -79,6 +80,7 @@ void read_back(const ArchivePlace& place, Txid before) {
 }
 
 int run_backup(const Invocation& invocation) {
+  if (invocation.value("to")) return run_backup_copy(invocation);
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
   const Clock& clock = invocation.session.clock;
   const SteadyTime began = clock.steady();
@@ -112,18 +114,31 @@ int run_backup(const Invocation& invocation) {
 }  // namespace
 
 Command backup_command() {
-  return with_database(
+  Command command = with_database(
       {.name = "backup",
        .summary = "make a verified restore point now",
        .description =
            "Archives the database as it is now and reads back what was written. Only what changed since the "
-           "last time travels. Where litewright protect runs, it is asked, and the answer comes at once.",
+           "last time travels. Where litewright protect runs, it is asked, and the answer comes at once.\n\n"
+           "With --to: a plain copy of one moment instead, which any other tool can read, in the form that "
+           "the "
+           "file's suffix names, or into a folder under a name with the time. It is read back and checked "
+           "before it "
+           "gets its name; FILE.json beside it holds what is known of it. The archive is not touched.",
        .options = {{.name = "name",
                     .value = "NAME",
                     .help = "name the point: kept until it is removed by hand"}},
        .examples = {{"litewright backup app.db", "into app.db-archive/"},
-                    {"litewright backup app.db --name before-upgrade", "a point to go back to by name"}},
+                    {"litewright backup app.db --name before-upgrade", "a point to go back to by name"},
+                    {"litewright backup app.db --to /backup --label daily",
+                     "/backup/app_backup_daily_20251105_143022.db.zst"},
+                    {"litewright backup app.db --to settings.sql --table settings", "one table, as SQL"}},
+       .exit_statuses = {{65, "--to: the copy is not sound: it was not kept"},
+                         {73, "--to: the file exists, or its folder doesn't"},
+                         {75, "--to: the copy would have pinned more of the WAL than --wal-ceiling"}},
        .run = run_backup});
+  for (const Option& option : backup_copy_options()) command.options.push_back(option);
+  return command;
 }
 
 }  // namespace litewright

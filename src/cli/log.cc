@@ -14,6 +14,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/plain_copies.h"
 
 namespace litewright {
 namespace {
@@ -209,6 +210,7 @@ void print_summary(Output& output, const ArchivePlace& place, const Catalogue& c
 }
 
 int run_log(const Invocation& invocation) {
+  if (const auto folder = named_folder(invocation)) return run_log_copies(invocation, *folder);
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMayBeMissing);
   require_archive(place);
   const Catalogue catalogue = Catalogue::load(*place.store);
@@ -253,10 +255,11 @@ Command log_command() {
            "The last commits, the points named by hand, proofs, gaps and damage. Each row's number is what "
            "litewright restore --tx takes. Once a restore was proven (litewright verify --drill), each row "
            "says "
-           "about how long a restore of it would take.",
+           "about how long a restore of it would take. Of a folder: the plain copies in it, oldest first.",
        .options = {{.name = "all", .help = "every commit, not only the last 20"}},
        .examples = {{"litewright log app.db", "the last commits"},
-                    {"litewright log app.db --all --json", "all of them, for a program"}},
+                    {"litewright log app.db --all --json", "all of them, for a program"},
+                    {"litewright log /backup", "the plain copies in a folder"}},
        .exit_statuses = {{65, "commits are missing or objects are damaged"}},
        .run = run_log});
 }

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -33,6 +35,20 @@ class EventPrinter {
     output_.line(fmt::format("{}  {}", format_local_time(clock_.wall()), text));
     output_.flush();
   }
+  void finding(const Finding& found) {
+    {
+      const std::lock_guard lock(mutex_);
+      open_[found.id] = found.severity;
+    }
+    event("finding", {{"finding", finding_to_json(found)}}, finding_to_text(found));
+  }
+  // Of what was found and is not over.
+  Severity worst() const {
+    const std::lock_guard lock(mutex_);
+    Severity worst = Severity::kOk;
+    for (const auto& [id, severity] : open_) worst = std::max(worst, severity);
+    return worst;
+  }
   void warning(const std::string& text) {
     event("warning", {{"message", text}}, output_.paint(Ink::kYellow, "warning: ") + text);
   }
@@ -40,7 +56,8 @@ class EventPrinter {
  private:
   Output& output_;
   const Clock& clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Severity> open_;
 };
 
 // Where the watchdog is killed too, nobody else would end an archiver that stands still in the gate.
@@ -56,6 +73,7 @@ FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateC
                               place.store->describe()));
   };
   events.warning = [&printer](const std::string& text) { printer.warning(text); };
+  events.finding = [&printer](const Finding& found) { printer.finding(found); };
   events.database_open = [&gate](bool open) { gate.has_database_open = open; };
   events.gate = [&gate, &last_resort, &clock](bool inside) {
     last_resort.arm(inside ? kLongestGateOfAnOrphan : std::chrono::milliseconds(0));
@@ -74,6 +92,16 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
   options.follow.state_folder = state_folder(session.environment);
   options.reported_pid = ::getppid();
   if (const auto limit = invocation.value("wal-limit")) options.follow.wal_limit_bytes = parse_size(*limit);
+  if (const auto ceiling = invocation.value("wal-ceiling"))
+    options.follow.wal_ceiling_bytes = parse_size(*ceiling);
+  if (const auto spool = invocation.value("spool")) options.spool_bytes = parse_size(*spool);
+  if (options.follow.wal_ceiling_bytes <= options.follow.wal_limit_bytes) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--wal-ceiling {} is not above --wal-limit {}",
+                            format_size(options.follow.wal_ceiling_bytes),
+                            format_size(options.follow.wal_limit_bytes)),
+                "at the limit the WAL is reset, at the ceiling it is given up");
+  }
   Archiver archiver(*place.store, session.clock, options,
                     make_events(printer, place, gate, last_resort, session.clock));
   std::atomic<bool> done = false;
@@ -105,7 +133,7 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
                  {"longest_wal_frames", status.longest_wal_frames},
                  {"frames", status.capture.frames}},
                 fmt::format("stopped; archived up to commit {}", status.archived.value));
-  return 0;
+  return exit_status(printer.worst());
 }
 
 int run_protect(const Invocation& invocation) {
@@ -131,14 +159,24 @@ Command protect_command() {
            "checkpoints, and the WAL is kept short.\n\n"
            "The first time the whole database is archived while writers run. After a stop the archive goes "
            "on where it stood; what changed meanwhile becomes one commit.\n\n"
+           "While the archive takes nothing (its disk is full, gone, slow or read-only) commits wait in a "
+           "spool, and are not archived yet; when that is full they wait in the WAL, up to the ceiling, or "
+           "until the database's own disk is nearly full. Each of that is a finding. The application goes on "
+           "all the while.\n\n"
            "A second Ctrl-C or SIGTERM no longer waits for the store: what it has not taken yet is compared "
            "at "
            "the next start.\n\n"
            "A database in another journal mode is compared after each change: several commits in quick "
            "succession become one.",
-       .options = {{.name = "wal-limit",
-                    .value = "SIZE",
-                    .help = "reset the WAL when it is larger (default 12MiB)"}},
+       .options =
+           {{.name = "wal-limit", .value = "SIZE", .help = "reset the WAL when it is larger (default 12MiB)"},
+            {.name = "wal-ceiling",
+             .value = "SIZE",
+             .help = "let go of a WAL that the archive does not keep up with (default 1GiB)"},
+            {.name = "spool",
+             .value = "SIZE",
+             .help = "keep so much in the state folder while the archive takes nothing (default 256MiB; "
+                     "0: nothing)"}},
        .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
                     {"litewright protect app.db --archive /backup/app", "into another folder"},
                     {"litewright protect app.db --json", "one event a line, for a supervisor"}},

@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/plain_copies.h"
 #include "cli/restore_point.h"
 #include "cli/stop_signal.h"
 #include "operate/restore_database.h"
@@ -68,6 +69,7 @@ nlohmann::ordered_json report_document(const RestoreReport& report, bool dry_run
 }
 
 int run_restore(const Invocation& invocation) {
+  if (invocation.value("from")) return run_restore_copy(invocation);
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMayBeMissing);
   require_archive(place);
   const Session& session = invocation.session;
@@ -105,7 +107,7 @@ int run_restore(const Invocation& invocation) {
 }  // namespace
 
 Command restore_command() {
-  return with_database(
+  Command command = with_database(
       {.name = "restore",
        .summary = "bring the database back as it was after a commit",
        .description = "Without a point: the newest commit in the archive. With -o: into a new file. Without "
@@ -114,7 +116,9 @@ Command restore_command() {
                       "DB.before-restore-TIME, and the result "
                       "is checked. The pages are written beside the target and proven against the recorded "
                       "checksum before "
-                      "they take its name: on any failure the target is as it was.",
+                      "they take its name: on any failure the target is as it was.\n\n"
+                      "With --from: from a plain copy, or the newest of a folder, whoever made it, with the "
+                      "same care. A damaged one is refused.",
        .options = {{.name = "at", .value = "TIME", .help = "the newest commit seen at or before TIME"},
                    {.name = "tx", .value = "N", .help = "commit N, as litewright log numbers them"},
                    {.name = "point", .value = "NAME", .help = "a point named by litewright backup --name"},
@@ -127,11 +131,15 @@ Command restore_command() {
        .examples = {{"litewright restore app.db --at -15m -o before.db",
                      "as it was a quarter of an hour ago"},
                     {"litewright restore app.db --tx 1234", "in place, exactly after commit 1234"},
-                    {"litewright restore app.db --point before-upgrade --dry-run", "what that would do"}},
+                    {"litewright restore app.db --point before-upgrade --dry-run", "what that would do"},
+                    {"litewright restore app.db --from /backup",
+                     "the newest plain copy of app.db in that folder"}},
        .exit_statuses = {{65, "the archive is damaged there: nothing was restored"},
                          {66, "no such point, or no archive"},
                          {75, "somebody has the database open"}},
        .run = run_restore});
+  for (const Option& option : restore_copy_options()) command.options.push_back(option);
+  return command;
 }
 
 }  // namespace litewright

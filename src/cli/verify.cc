@@ -11,6 +11,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/plain_copies.h"
 #include "cli/stop_signal.h"
 #include "cli/verify_drill.h"
 
@@ -103,6 +104,9 @@ std::vector<Finding> findings_of(const ArchivePlace& place, const VerifyReport& 
 int run_verify(const Invocation& invocation) {
   if (invocation.flag("drill")) return run_drill(invocation);
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMayBeMissing);
+  if (place.store->list("segments/").empty()) {
+    if (const auto copies = named_copy(invocation)) return run_verify_copies(invocation, *copies);
+  }
   require_archive(place);
   const Session& session = invocation.session;
   Progress progress(session.output.progress_stream(), session.clock, {.label = "verify " + place.display});
@@ -155,7 +159,10 @@ Command verify_command() {
            "With --drill: restores the newest commit, or the one given, into a scratch file, holds the whole "
            "against the checksum recorded with the commit, opens it with SQLite (quick_check, and --probe), "
            "and "
-           "records the proof in the archive. A running archiver goes on meanwhile.",
+           "records the proof in the archive. A running archiver goes on meanwhile.\n\n"
+           "A file that has no archive, or a folder, is taken as plain copies: each is read back, held "
+           "against "
+           "the record beside it, and the database in it is checked.",
        .options = {{.name = "read-data-subset",
                     .value = "PART",
                     .help =
@@ -165,12 +172,14 @@ Command verify_command() {
                     {"litewright verify app.db --archive /backup/app",
                      "another one; app.db itself may be gone"},
                     {"litewright verify app.db --drill --probe 'SELECT max(id) FROM orders'",
-                     "prove that the newest commit can be restored"}},
+                     "prove that the newest commit can be restored"},
+                    {"litewright verify /backup/app_backup_daily_20251105_143022.db.zst", "a plain copy"}},
        .exit_statuses = {{65, "damage or missing commits were found"}},
        .run = run_verify});
   command.options.push_back(
       {.name = "drill", .help = "restore for real to a scratch place, check, and record the proof"});
   for (const Option& option : drill_options()) command.options.push_back(option);
+  for (const Option& option : verify_copy_options()) command.options.push_back(option);
   return command;
 }
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <cstring>
+
 namespace litewright {
 
 Error sqlite_error(int rc, const std::string& message) {
@@ -99,6 +102,16 @@ void Connection::set_busy_handler(std::function<bool(int)> keep_waiting) {
       this);
 }
 
+void Connection::accept_unknown_collations() {
+  sqlite3_collation_needed(handle_, nullptr, [](void*, sqlite3* handle, int encoding, const char* name) {
+    sqlite3_create_collation(handle, name, encoding, nullptr,
+                             [](void*, int a_bytes, const void* a, int b_bytes, const void* b) {
+                               const int order = std::memcmp(a, b, std::min(a_bytes, b_bytes));
+                               return order != 0 ? order : a_bytes - b_bytes;
+                             });
+  });
+}
+
 Statement::Statement(sqlite3* connection, std::string_view sql) : connection_(connection) {
   const int rc =
       sqlite3_prepare_v2(connection, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
@@ -128,6 +141,32 @@ int Statement::column_count() const { return sqlite3_column_count(statement_); }
 bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
+
+ValueType Statement::type(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER:
+      return ValueType::kInteger;
+    case SQLITE_FLOAT:
+      return ValueType::kReal;
+    case SQLITE_TEXT:
+      return ValueType::kText;
+    case SQLITE_BLOB:
+      return ValueType::kBlob;
+    default:
+      return ValueType::kNull;
+  }
+}
+
+Bytes Statement::bytes(int column) const {
+  const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+  return data == nullptr ? Bytes() : Bytes(data, sqlite3_column_bytes(statement_, column));
+}
+
+std::string_view Statement::text_view(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  const auto length = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return data != nullptr ? std::string_view(data, length) : std::string_view();
+}
 
 std::string Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));

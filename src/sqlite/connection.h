@@ -26,6 +26,8 @@ struct ConnectionOptions {
   std::chrono::milliseconds busy_timeout{5000};
 };
 
+enum class ValueType { kNull, kInteger, kReal, kText, kBlob };
+
 // A prepared statement. Must not outlive its connection.
 class Statement {
  public:
@@ -44,6 +46,11 @@ class Statement {
   std::int64_t integer(int column) const;
   double real(int column) const;
   std::string text(int column) const;  // "" for NULL
+  ValueType type(int column) const;    // before any conversion by the others
+  // Views, valid until the next step() or another call for this column. bytes(): as stored (text in the
+  // database's encoding); text_view(): in UTF-8.
+  Bytes bytes(int column) const;
+  std::string_view text_view(int column) const;
 
  private:
   sqlite3* connection_;
@@ -70,6 +77,11 @@ class Connection {
   // While waiting for a lock SQLite asks the handler whether to go on; the count says how often it asked
   // before. Replaces the busy timeout. The handler must not use this connection.
   void set_busy_handler(std::function<bool(int)> keep_waiting);
+
+  // Collations that the application brings and nobody else knows compare as bytes here: for checks that do
+  // not look at an index's order. Never for writing: an index would be ordered otherwise than the application
+  // expects.
+  void accept_unknown_collations();
 
   sqlite3* handle() const { return handle_; }
   const std::string& path() const { return path_; }

@@ -12,12 +12,13 @@ constexpr int kCheckpointSlot = 1;
 
 }  // namespace
 
-LiveFiles::LiveFiles(Connection& connection) : connection_(connection.handle()) {
+LiveFiles::LiveFiles(Connection& connection, WalParts wal) : connection_(connection.handle()) {
   sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, &main_);
   sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal_);
   if (main_ == nullptr || main_->pMethods == nullptr) {
     throw Error(ErrorCode::kInternal, connection.path() + ": SQLite lends no file handle");
   }
+  if (wal == WalParts::kNone) return;
   if (main_->pMethods->iVersion < 2) {
     throw Error(ErrorCode::kIo, connection.path() + ": this VFS has no shared memory");
   }

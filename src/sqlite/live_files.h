@@ -17,8 +17,10 @@ class LiveFiles {
  public:
   static constexpr std::size_t kIndexHeadBytes = 136;
 
-  // The WAL parts are there only after the connection's first read in WAL mode.
-  explicit LiveFiles(Connection& connection);
+  // The WAL parts are there only after the connection's first read in WAL mode. kNone: a database in another
+  // journal mode; then only read_main(), main_bytes() and has_moved() may be used.
+  enum class WalParts { kNeeded, kNone };
+  explicit LiveFiles(Connection& connection, WalParts wal = WalParts::kNeeded);
 
   // Fills `out`; bytes past the end of the file are zeros.
   void read_main(std::uint64_t offset, MutableBytes out) const;

@@ -85,7 +85,7 @@ class Context:
     def environment(self):
         """Without the caller's databases; state that is not beside the database goes to the test's folder."""
         kept = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DATABASE_PATH")}
-        return kept | {"XDG_STATE_HOME": self.path("state"), "HOME": str(self.folder), "TZ": "UTC"}
+        return kept | {"LITEWRIGHT_STATE": self.path("state"), "XDG_STATE_HOME": self.path("state"), "HOME": str(self.folder), "TZ": "UTC"}
 
     def start(self, command, **options):
         options.setdefault("env", self.environment)

@@ -1,0 +1,187 @@
+#include "archive/archive_spool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+
+#include "base/checksum.h"
+#include "base/disk_space.h"
+#include "store/directory_store.h"
+#include "store/memory_store.h"
+
+namespace litewright {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::seconds kSayAgain{60};
+
+std::string place_key(const std::string& place) {
+  return fmt::format("{:016x}", checksum64(std::as_bytes(std::span(place))));
+}
+
+Figure bytes_figure(std::string name, std::uint64_t bytes) {
+  return {std::move(name), static_cast<std::int64_t>(bytes)};
+}
+
+}  // namespace
+
+std::string ArchiveSpool::folder(const std::string& state_folder, const std::string& place,
+                                 const std::string& id) {
+  return fmt::format("{}/spool/{}-{}", state_folder, place_key(place), id);
+}
+
+ArchiveSpool::ArchiveSpool(ObjectStore& far, Ownership& ownership, const ArchiveIdentity& identity,
+                           const Clock& clock, ArchiveSpoolOptions options,
+                           std::function<void(const Finding&)> found)
+    : far_(far), clock_(clock), options_(std::move(options)), found_(std::move(found)) {
+  near_ = open_near(far.describe(), identity.id);
+  SpoolOptions spooling;
+  spooling.limit_bytes = options_.limit_bytes;
+  spooling.patience = options_.patience;
+  spooling.near_has_room = [folder = options_.state_folder](std::uint64_t bytes) {
+    return disk_space(folder).has_room_for(bytes);
+  };
+  spooling.before_put = [this, &ownership, id = identity.id] { ownership.require_held(far_, id); };
+  store_ = std::make_unique<SpoolingStore>(far, *near_, std::move(spooling),
+                                           [this](const SpoolStatus& status) { report(status); });
+  drop_what_does_not_follow();
+  store_->start();
+}
+
+ArchiveSpool::~ArchiveSpool() {
+  store_.reset();
+  try {
+    if (!near_hold_ || !near_->list("").empty()) return;
+    std::error_code ignored;  // a folder that stays is found again
+    fs::remove_all(folder_, ignored);
+  } catch (const Error&) {
+    // It can't be read: it stays.
+  }
+}
+
+// Without a spool the archive is followed all the same.
+std::unique_ptr<ObjectStore> ArchiveSpool::open_near(const std::string& place, const std::string& id) {
+  folder_ = folder(options_.state_folder, place, id);
+  const std::string& path = folder_;
+  try {
+    auto near = std::make_unique<DirectoryStore>(path);
+    near_hold_ = near->try_hold();
+    if (!near_hold_) throw Error(ErrorCode::kLocked, path + ": another process uses this spool");
+    drop_spools_of_others(path);
+    return near;
+  } catch (const Error& error) {
+    options_.limit_bytes = 0;
+    found_({.id = "spool.unavailable",
+            .severity = Severity::kWarning,
+            .database = options_.database,
+            .object = path,
+            .meaning = fmt::format("there is no spool ({}): when the archive takes nothing, the WAL grows",
+                                   error.what()),
+            .remedy = "ls -ld " + options_.state_folder});
+    return std::make_unique<MemoryStore>();
+  }
+}
+
+// Left by an archive that was at this place once and is there no more.
+void ArchiveSpool::drop_spools_of_others(const std::string& folder) {
+  const fs::path own(folder);
+  const std::string prefix = own.filename().string().substr(0, place_key("").size() + 1);
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(own.parent_path(), failure)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix) || name == own.filename()) continue;
+    const std::size_t objects = DirectoryStore(entry.path().string()).list("").size();
+    fs::remove_all(entry.path(), failure);
+    if (objects == 0) continue;
+    found_({.id = "spool.dropped",
+            .severity = Severity::kWarning,
+            .database = options_.database,
+            .object = entry.path().string(),
+            .figures = {{"objects", static_cast<std::int64_t>(objects)}},
+            .meaning = "the archive for which these segments were kept is there no more: they were dropped",
+            .remedy = ""});
+  }
+}
+
+// A segment goes on where the archive ends, or it is none of this line any more: the archive went on without
+// it, or was put back to an older state. That numbers fit is no proof: an owner that came later (its fence is
+// larger) gave the same ones to other commits.
+void ArchiveSpool::drop_what_does_not_follow() {
+  const std::vector<ObjectInfo> waiting = store_->waiting();
+  if (waiting.empty()) return;
+  const Catalogue archive = Catalogue::load(far_), spooled = Catalogue::load(*near_);
+  const auto line = archive.line();
+  const Txid archived = line.empty() ? Txid(0) : line.back()->last.txid;
+  const std::uint64_t fence = line.empty() ? 0 : line.back()->header.fence;
+  Txid end = archived;
+  std::int64_t dropped = 0;
+  Txid first_dropped, last_dropped;
+  for (const ObjectInfo& object : waiting) {
+    const auto entry = std::ranges::find(spooled.segments, object.name, &SegmentEntry::name);
+    const bool whole = entry != spooled.segments.end();
+    if (whole && entry->header.base == end && entry->header.fence >= fence) {
+      end = entry->last.txid;
+      continue;
+    }
+    // Killed between the put and the removal here: it is there, nothing is lost.
+    const auto there = std::ranges::find(archive.segments, object.name, &SegmentEntry::name);
+    const bool arrived = whole && there != archive.segments.end() &&
+                         there->last.checksum == entry->last.checksum &&
+                         there->last.seen_at == entry->last.seen_at;
+    store_->discard(object.name);
+    if (arrived) continue;
+    const auto range = parse_segment_name(object.name).value_or(std::pair(archived, archived.next()));
+    if (dropped++ == 0) first_dropped = range.first.next();
+    last_dropped = range.second;
+  }
+  if (dropped == 0) return;
+  found_({.id = "spool.dropped",
+          .severity = Severity::kWarning,
+          .database = options_.database,
+          .object = far_.describe(),
+          .figures = {{"objects", dropped},
+                      {"first", static_cast<std::int64_t>(first_dropped.value)},
+                      {"last", static_cast<std::int64_t>(last_dropped.value)},
+                      {"archived", static_cast<std::int64_t>(archived.value)}},
+          .meaning = "commits that waited in the spool do not go on from the archive's newest one: they were "
+                     "dropped, what they changed becomes part of one reconciled commit",
+          .remedy = "litewright log " + options_.database});
+}
+
+// At every failed put: said when it is news, and again once a minute as long as it lasts.
+void ArchiveSpool::report(const SpoolStatus& status) {
+  Finding finding{.id = "archive.unwritable", .database = options_.database, .object = far_.describe()};
+  finding.figures = {{"waiting_objects", static_cast<std::int64_t>(status.waiting_objects)},
+                     bytes_figure("waiting_bytes", status.waiting_bytes),
+                     bytes_figure("spool_limit_bytes", status.limit_bytes)};
+  if (!status.trouble) {
+    finding.severity = Severity::kOk;
+    finding.meaning = "the archive takes commits again, and has all that were kept for it";
+  } else if (status.lost) {
+    finding.severity = Severity::kCritical;
+    finding.meaning = fmt::format("the archive is another archiver's now: {}", status.trouble->what());
+    finding.remedy = "litewright log " + options_.database;
+  } else {
+    const bool kept = status.limit_bytes > 0 && !status.full;
+    finding.severity = kept ? Severity::kWarning : Severity::kCritical;
+    finding.meaning = fmt::format("the archive takes nothing: {}; new commits {}", status.trouble->what(),
+                                  kept ? "are kept in the spool, and are not archived yet"
+                                       : "stay in the WAL, which grows up to --wal-ceiling");
+    finding.remedy = (status.trouble->code() == ErrorCode::kIo ? "df -h " : "ls -ld ") + far_.describe();
+  }
+  // Not by the words: they name an object, and the next one fails in the same way.
+  const SteadyTime now = clock_.steady();
+  const int code = status.trouble ? status.trouble->exit_status() : 0;
+  const bool same = finding.severity == reported_ && code == reported_code_;
+  if (same && now - reported_at_ < kSayAgain) return;
+  reported_ = finding.severity;
+  reported_code_ = code;
+  reported_at_ = now;
+  found_(finding);
+}
+
+}  // namespace litewright

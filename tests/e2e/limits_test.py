@@ -1,0 +1,470 @@
+"""Limits: the archive's disk is full, gone, read-only or hangs; the database's own disk runs full. Each asks the same: did
+the application notice, was it said, does nothing local grow without bound, and is the archive whole when the disk is back?
+What users of others report is here: WAL without bound (Litestream #1536, #473), the local disk runs full (#784, #927, #976),
+replication stops and nobody is told (#1083, #1310)."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import application_database as application
+from program import Failed, Skip, Test, check
+
+STEP = 64 << 10             # bytes, of the tmpfs
+SAID_WITHIN = 3.0           # seconds: an interval of following, and what a busy machine adds
+BACK_WITHIN = 20.0          # seconds from the disk's return until all is archived: its longest retry is 5
+LONGEST_COMMIT_US = 2e6     # of an application whose archive is away; a machine that others use too
+MIB = 1 << 20
+
+
+# Disks
+
+@contextlib.contextmanager
+def mounted(folder, *words):
+    """A mount at `folder` for as long as the block lasts; Skip where this machine mounts nothing."""
+    os.makedirs(folder, exist_ok=True)
+    done = subprocess.run(["mount", *words, folder], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Skip(f"mounting needs root: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        while subprocess.run(["umount", "-l", folder], capture_output=True).returncode == 0:
+            pass
+
+
+def tmpfs(folder, size):
+    return mounted(folder, "-t", "tmpfs", "-o", f"size={size}", "litewright-test")
+
+
+def resize(folder, size):
+    subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
+
+
+def fill(folder, leave=0):
+    """Takes all the room there is below `folder` but `leave` bytes; gives the file that took it."""
+    filler = os.path.join(folder, "filler")
+    space = os.statvfs(folder)
+    with open(filler, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(space.f_bavail * space.f_frsize - leave, 4096))
+    return filler
+
+
+def bytes_below(folder):
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.stat(os.path.join(path, name)).st_blocks * 512
+    return total
+
+
+class Peak:
+    """The most that a reading reached, looked at every 20 ms."""
+
+    def __init__(self, reading):
+        self._reading, self.most, self._stop = reading, 0, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(.02):
+            self.most = max(self.most, self._reading())
+
+    def end(self):
+        self._stop.set()
+        self._thread.join()
+        return self.most
+
+
+def wal_bytes(path):
+    try:
+        return os.stat(path + "-wal").st_size
+    except FileNotFoundError:
+        return 0
+
+
+# The application and its follower
+
+def new_database(context, name="app.db"):
+    path = context.path(name)
+    check(context.run([context.tool("commit_load"), path, 0.05]).status == 0, "commit_load failed")
+    return path
+
+
+def load(context, path, seconds, *words):
+    """A writer whose rows hardly compress, 24 KB a commit; it waits for the write lock for two seconds, no longer."""
+    return context.start([context.tool("commit_load"), path, seconds, "--body", 8000, "--keep", 60, "--busy-timeout", 2000,
+                          "--ack", context.path("ack"), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def unhurt(process):
+    """The application's commits: none failed, none took long."""
+    out, err = process.communicate(timeout=300)
+    check(process.returncode == 0, f"the application failed: {err.strip()}")
+    seen = json.loads(out)
+    check(seen["max_us"] <= LONGEST_COMMIT_US, f"a commit took {seen['max_us'] / 1e6:.2f} s")
+    check(seen["commits"] > 0, "the application committed nothing")
+    return seen
+
+
+def findings(protected, identity):
+    return [event["finding"] for event in list(protected.events)
+            if event.get("event") == "finding" and event["finding"]["id"] == identity]
+
+
+def wait_finding(protected, identity, severity, timeout):
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        for found in findings(protected, identity):
+            if found["severity"] == severity:
+                return found
+        time.sleep(.02)
+    raise Failed(f"no {severity} finding {identity} within {timeout} s; events {protected.events[-4:]}, stderr {protected.errors[-300:]!r}")
+
+
+def sync(context, path, archive, timeout, state=None):
+    """The txid, or None when it was not archived in time."""
+    answer = context.command("sync", path, "--archive", archive, "--timeout", f"{int(timeout * 1000)}ms", "--json", status=None)
+    return answer.json["txid"] if answer.status == 0 else None
+
+
+def archived_within(context, path, archive, timeout):
+    """All that is committed now; the txid."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        txid = sync(context, path, archive, max(end - time.monotonic(), .5))
+        if txid is not None:
+            return txid
+        time.sleep(.1)
+    raise Failed(f"not archived within {timeout} s")
+
+
+def commits_of(context, path, archive):
+    return sorted(context.command("log", path, "--archive", archive, "--all", "--json").json["commits"], key=lambda c: c["txid"])
+
+
+def archive_is_whole(context, path, archive, gaps=0):
+    """The newest restore is the live database; every object is right; so many gaps are listed. Gives the commits."""
+    commits = commits_of(context, path, archive)
+    txids = [commit["txid"] for commit in commits]
+    check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
+    reconciled = [commit for commit in commits if commit["reconciled"]]
+    check(len(reconciled) == gaps, f"{len(reconciled)} gaps are listed, not {gaps}")
+    out = context.path("restored.db")
+    context.command("restore", path, "--archive", archive, "-o", out, "--json")
+    check(application.content(out) == application.content(path), "the newest restore is not the live database")
+    application.is_sound(out)
+    os.unlink(out)
+    report = context.command("verify", path, "--archive", archive, "--json").json
+    check(report["damage"] == [] and report["missing"] == [], f"verify: {report}")
+    application.is_sound(path)
+    application.has_all_acknowledged(path, [context.path("ack")], kept=10)
+    return commits
+
+
+def every_commit_is_there(context, path, archive, first):
+    """No gap, and each commit that the application made is one in the archive. first: (txid, counter)."""
+    commits = archive_is_whole(context, path, archive)
+    made = application.value(path, "SELECT n FROM litewright_test_counter") - first[1]
+    check(commits[-1]["txid"] == first[0] + made, f"the archive ends at tx {commits[-1]['txid']}, not {first[0] + made}")
+    return made
+
+
+def follow(context, path, archive, *words, **options):
+    """`protect`, and (txid, counter) where it begins."""
+    protected = context.protect(path, "--archive", archive, *words, **options)
+    return protected, (protected.following["txid"], application.value(path, "SELECT n FROM litewright_test_counter"))
+
+
+def leave(protected, status=0):
+    check(protected.running, f"protect ended by itself with {protected.process.poll()}: {protected.errors}")
+    protected.stop(status=status)
+
+
+# Tests
+
+def one_full_disk(context, disk, size):
+    """A tmpfs of `size` bytes is the archive's. Gives whether it was too small for what was written."""
+    for name in os.listdir(context.folder):
+        if name.startswith(("app.db", "ack")):
+            os.unlink(context.path(name))
+    path, archive = new_database(context), os.path.join(disk, "archive")
+    first = (0, 0)
+    with tmpfs(disk, size):
+        protected = context.protect(path, "--archive", archive, follow=False)
+        application_at_work = load(context, path, .4, "--pause-us", 500)
+        unhurt(application_at_work)
+        full = sync(context, path, archive, 1) is None
+        if not protected.running:
+            # Not even the owner's name had room: it says so, and begins when there is room.
+            check(protected.process.returncode in (74, 77) and "No space left" in protected.errors,
+                  f"protect ended with {protected.process.returncode}: {protected.errors!r}")
+            resize(disk, 64 * MIB)
+            protected = context.protect(path, "--archive", archive)
+        elif full:
+            wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+            resize(disk, 64 * MIB)
+        archived_within(context, path, archive, BACK_WITHIN)
+        protected.wait_event("following")
+        if full and findings(protected, "archive.unwritable"):
+            wait_finding(protected, "archive.unwritable", "ok", BACK_WITHIN)
+        archive_is_whole(context, path, archive)
+        leave(protected)
+    return full
+
+
+def disk_full(context):
+    """A tmpfs archive of each size in steps of 64 KiB, 200 of them in the long form."""
+    sizes = range(1, 201) if context.long else sorted({1, 4, 200} | {context.random.randint(2, 199) for _ in range(2)})
+    full = sum(one_full_disk(context, context.path("disk"), steps * STEP) for steps in sizes)
+    check(full > 0, "none of the disks was too small: nothing was tested")
+    return f"{len(sizes)} sizes, {full} of them too small"
+
+
+def full_while_following(context):
+    """The disk fills under a follower: every commit waits, is said to wait, and arrives."""
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 64 * MIB):
+        protected, first = follow(context, path, archive)
+        filler = fill(disk)
+        application_at_work = load(context, path, 2, "--pause-us", 1000)
+        found = wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+        check("No space left" in found["meaning"] and found["remedy"] == f"df -h {archive}", f"the finding: {found}")
+        unhurt(application_at_work)
+        refused = context.command("sync", path, "--archive", archive, "--timeout", "300ms", status=69)
+        check("No space left" in refused.stderr, f"sync says {refused.stderr!r}")
+        archived = commits_of(context, path, archive)[-1]["txid"]
+        os.unlink(filler)
+        archived_within(context, path, archive, BACK_WITHIN)
+        wait_finding(protected, "archive.unwritable", "ok", BACK_WITHIN)
+        made = every_commit_is_there(context, path, archive, first)
+        leave(protected)
+    return f"{made} commits, {first[0] + made - archived} of them waited in the spool"
+
+
+def vanished(context):
+    """The archive's folder is renamed away: nothing is made in its place, and all arrives when it is back."""
+    path, archive = new_database(context), context.path("archive")
+    protected, first = follow(context, path, archive)
+    os.rename(archive, archive + ".away")
+    application_at_work = load(context, path, 2, "--pause-us", 1000)
+    found = wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+    check("gone" in found["meaning"], f"the finding: {found}")
+    unhurt(application_at_work)
+    check(not os.path.exists(archive), "an archive was made where the vanished one had been")
+    os.rename(archive + ".away", archive)
+    archived_within(context, path, archive, BACK_WITHIN)
+    made = every_commit_is_there(context, path, archive, first)
+    wait_finding(protected, "archive.unwritable", "ok", BACK_WITHIN)
+    leave(protected)
+    return f"{made} commits"
+
+
+def unmounted(context):
+    """The archive's disk is unmounted and mounted again: the empty folder below it stays empty."""
+    path, disk, real = new_database(context), context.path("disk"), context.path("real")
+    os.mkdir(real)
+    archive = os.path.join(disk, "archive")
+    with mounted(disk, "--bind", real):
+        protected, first = follow(context, path, archive)
+        subprocess.run(["umount", "-l", disk], check=True)
+        application_at_work = load(context, path, 2, "--pause-us", 1000)
+        wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+        unhurt(application_at_work)
+        check(os.listdir(disk) == [], f"below the unmounted disk there is {os.listdir(disk)}")
+        subprocess.run(["mount", "--bind", real, disk], check=True)
+        archived_within(context, path, archive, BACK_WITHIN)
+        made = every_commit_is_there(context, path, archive, first)
+        context.command("backup", path, "--archive", archive)  # it still answers as the owner
+        leave(protected)
+    return f"{made} commits"
+
+
+def read_only(context):
+    """The archive's disk turns read-only and back."""
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 64 * MIB):
+        protected, first = follow(context, path, archive)
+        subprocess.run(["mount", "--bind", disk, disk], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", disk], check=True)
+        application_at_work = load(context, path, 2, "--pause-us", 1000)
+        found = wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+        check("Read-only file system" in found["meaning"], f"the finding: {found}")
+        unhurt(application_at_work)
+        subprocess.run(["umount", disk], check=True)
+        archived_within(context, path, archive, BACK_WITHIN)
+        made = every_commit_is_there(context, path, archive, first)
+        leave(protected)
+    return f"{made} commits"
+
+
+def hangs(context):
+    """A store that answers nothing for a while (three minutes in the long form) delays no commit, no pin and no gate."""
+    path, archive, flag = new_database(context), context.path("archive"), context.path("hangs")
+    environment = context.environment | {"LD_PRELOAD": context.tool("hung_folder.so"), "LITEWRIGHT_HUNG_FOLDER": archive,
+                                         "LITEWRIGHT_HUNG_WHILE": flag}
+    seconds = 180 if context.long else 8
+    protected, first = follow(context, path, archive, "--wal-limit", "1MiB", environment=environment)
+    pathlib.Path(flag).touch()
+    wal = Peak(lambda: wal_bytes(path))
+    application_at_work = load(context, path, seconds, "--pause-us", 5000)
+    found = wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN + 2)  # after the patience with a put
+    check("within" in found["meaning"], f"the finding: {found}")
+    seen = unhurt(application_at_work)
+    check(wal.end() <= 16 * MIB, f"the WAL grew to {wal.most} bytes with a limit of 1 MiB")
+    os.unlink(flag)
+    archived_within(context, path, archive, BACK_WITHIN)
+    made = every_commit_is_there(context, path, archive, first)
+    protected.stop()
+    gates = protected.wait_event("stopped")["gates"]
+    check(gates >= 3, f"{gates} gates: the WAL was not reset meanwhile")
+    return f"{made} commits, longest {seen['max_us'] / 1000:.0f} ms, WAL {wal.most / MIB:.1f} MiB, {gates} gates"
+
+
+def ceiling(context):
+    """No archive and a small spool: the WAL stops at its ceiling, and so does all that we keep. Space returns: one gap."""
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 200 * MIB):
+        protected, first = follow(context, path, archive, "--wal-limit", "1MiB", "--wal-ceiling", "8MiB", "--spool", "12MiB")
+        filler = fill(disk)
+        local = Peak(lambda: bytes_below(context.path("state")))
+        wal = Peak(lambda: wal_bytes(path))
+        unhurt(load(context, path, 30 if context.long else 4, "--pause-us", 500))
+        wait_finding(protected, "archive.unwritable", "critical", SAID_WITHIN)
+        found = wait_finding(protected, "wal.ceiling", "critical", SAID_WITHIN)
+        made = application.value(path, "SELECT n FROM litewright_test_counter") - first[1]
+        check(made * 24000 > 2 * (8 + 12) * MIB, f"only {made} commits: the ceiling would have held anyway")
+        # What it is told of when it looks: a few steps at this speed.
+        check(wal.end() <= (8 + 8) * MIB, f"the WAL grew to {wal.most} bytes with a ceiling of 8 MiB")
+        check(4 * MIB <= local.end() <= 13 * MIB, f"the state folder grew to {local.most} bytes with a spool of 12 MiB")
+        check(found["figures"]["wal_bytes"] >= 8 * MIB, f"the finding: {found}")
+        context.command("sync", path, "--archive", archive, "--timeout", "300ms", status=69)
+        os.unlink(filler)
+        archived_within(context, path, archive, BACK_WITHIN)
+        wait_finding(protected, "wal.ceiling", "ok", BACK_WITHIN)
+        unhurt(load(context, path, .5, "--pause-us", 500))
+        archived_within(context, path, archive, BACK_WITHIN)
+        commits = archive_is_whole(context, path, archive, gaps=1)
+        gap = next(commit for commit in commits if commit["reconciled"])
+        before = [commit for commit in commits if commit["txid"] < gap["txid"]][-1]
+        check(before["time"] <= gap["gap_since"] <= gap["time"], f"the gap's bounds: {before['time']}, {gap}")
+        leave(protected)
+    return f"{made} commits, WAL {wal.most / MIB:.1f} MiB, state folder {local.most / MIB:.1f} MiB"
+
+
+def own_disk_low(context):
+    """The database's disk runs full while the archive is away: the WAL is let go long before its ceiling."""
+    disk, away = context.path("disk"), context.path("away")
+    archive = os.path.join(away, "archive")
+    with tmpfs(disk, 80 * MIB), tmpfs(away, 64 * MIB):
+        path = os.path.join(disk, "app.db")
+        check(context.run([context.tool("commit_load"), path, 0.05]).status == 0, "commit_load failed")
+        protected, first = follow(context, path, archive, "--wal-limit", "1MiB", "--spool", "0")
+        filler = fill(away)
+        took = fill(disk, leave=24 * MIB)
+        seen = unhurt(load(context, path, 4, "--pause-us", 500))
+        check(seen["commits"] * 24000 > 40 * MIB, f"only {seen['commits']} commits: the disk would have held them")
+        found = wait_finding(protected, "wal.ceiling", "critical", SAID_WITHIN)
+        check("disk is nearly full" in found["meaning"], f"the finding: {found}")
+        check(found["figures"]["wal_bytes"] < 30 * MIB, f"the finding: {found}")
+        os.unlink(filler)
+        os.unlink(took)
+        archived_within(context, path, archive, BACK_WITHIN)
+        archive_is_whole(context, path, archive, gaps=1)
+        leave(protected)
+    return f"{seen['commits']} commits, let go at {found['figures']['wal_bytes'] / MIB:.1f} MiB"
+
+
+def spool_after_kill(context):
+    """Killed with a full archive disk, at any moment: the spool is taken up again, and every commit is a restore point."""
+    rounds, gaps = (20 if context.long else 2), 0
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 200 * MIB):
+        for _ in range(rounds):
+            protected, first = follow(context, path, archive)
+            filler = fill(disk)
+            unhurt(load(context, path, context.random.uniform(.2, 1), "--pause-us", 1000))
+            # All of it is in the spool when nothing was captured for a while; then nothing may be lost.
+            settled = context.random.random() < .5
+            if settled:
+                time.sleep(SAID_WITHIN + context.random.uniform(0, 2))
+            wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+            check(sync(context, path, archive, .3) is None, "sync took a spooled commit for archived")
+            protected.kill()
+            refused = context.protect(path, "--archive", archive, follow=False)
+            check(refused.process.wait(20) == 74, f"protect on a full disk ended with {refused.process.returncode}: {refused.errors!r}")
+            os.unlink(filler)
+            again = context.protect(path, "--archive", archive)
+            archived_within(context, path, archive, BACK_WITHIN)
+            commits = commits_of(context, path, archive)
+            now = [commit for commit in commits if commit["reconciled"]]
+            check(len(now) - gaps <= (0 if settled else 1), f"{len(now) - gaps} gaps after a kill; settled: {settled}")
+            gaps = len(now)
+            archive_is_whole(context, path, archive, gaps)
+            leave(again)
+    return f"{rounds} kills, {gaps} gaps, {commits[-1]['txid']} commits"
+
+
+def spool_overtaken(context):
+    """While its spool waited the archive went on under another state folder: the spool is dropped, and that is said."""
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 64 * MIB):
+        protected, first = follow(context, path, archive)
+        filler = fill(disk)
+        unhurt(load(context, path, .5, "--pause-us", 1000))
+        wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
+        time.sleep(1)
+        protected.kill()
+        os.unlink(filler)
+        elsewhere = context.environment | {"LITEWRIGHT_STATE": context.path("another-state")}
+        context.command("backup", path, "--archive", archive, env=elsewhere)
+        again = context.protect(path, "--archive", archive)
+        found = wait_finding(again, "spool.dropped", "warning", SAID_WITHIN)
+        check(found["figures"]["objects"] > 0 and found["figures"]["first"] == first[0] + 1, f"the finding: {found}")
+        unhurt(load(context, path, .3, "--pause-us", 1000))
+        archived_within(context, path, archive, BACK_WITHIN)
+        archive_is_whole(context, path, archive, gaps=1)
+        leave(again, status=1)
+    return f"{found['figures']['objects']} segments dropped"
+
+
+def still_said(context):
+    """Trouble that lasts is said again each minute, and the exit status tells of it."""
+    if not context.long:
+        raise Skip("takes more than a minute: --long")
+    path, archive = new_database(context), context.path("archive")
+    protected, _ = follow(context, path, archive)
+    os.rename(archive, archive + ".away")
+    unhurt(load(context, path, .2))
+    time.sleep(70)
+    said = findings(protected, "archive.unwritable")
+    check(len(said) == 2 and all(found["severity"] == "warning" for found in said), f"in 70 s it was said {len(said)} times")
+    leave(protected, status=1)
+    os.rename(archive + ".away", archive)
+    return f"said {len(said)} times in 70 s"
+
+
+TESTS = [
+    Test("an archive's disk of any size runs full and nobody is hurt", disk_full, 40, 1800),
+    Test("a disk that fills under a follower costs no commit", full_while_following, 12),
+    Test("an archive that vanished is not made anew, and goes on when it is back", vanished, 12),
+    Test("an archive's disk that was unmounted goes on when it is back", unmounted, 12),
+    Test("an archive's disk that turns read-only goes on when it is back", read_only, 12),
+    Test("a store that hangs delays no commit and no gate", hangs, 25, 220),
+    Test("the WAL stops at its ceiling, the spool at its bound", ceiling, 20, 60),
+    Test("on a disk that runs full the WAL is let go before its ceiling", own_disk_low, 20),
+    Test("a spool is taken up again after a kill", spool_after_kill, 40, 300),
+    Test("a spool that the archive went on without is dropped", spool_overtaken, 15),
+    Test("trouble that lasts is said again", still_said, 100),
+]
