@@ -13,7 +13,7 @@ namespace litewright {
 namespace {
 
 constexpr std::size_t kLongestStatement = 1'000'000'000;  // SQLITE_MAX_SQL_LENGTH
-constexpr std::size_t kExcerpt = 60;
+constexpr std::size_t kExcerpt = 60, kReason = 200;
 
 // What a dump may set: all of it is part of the database.
 constexpr std::array<std::string_view, 10> kPragmas = {
@@ -61,6 +61,14 @@ bool is_trigger(std::string_view statement) {
   std::string_view word = next_word(statement);
   if (same_word(word, "TEMP") || same_word(word, "TEMPORARY")) word = next_word(statement);
   return same_word(word, "TRIGGER");
+}
+
+// What SQLite says and a piece of the statement, for a message: one line, short, and no byte of damaged data
+// as it is.
+std::string readable(std::string_view text, std::size_t longest) {
+  std::string line(text.substr(0, longest));
+  std::ranges::replace_if(line, [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
+  return line;
 }
 
 bool is_blank(std::string_view statement) {
@@ -184,8 +192,8 @@ void SqlScript::execute() {
     while (!excerpt.empty() && std::isspace(static_cast<unsigned char>(excerpt.front())))
       excerpt.remove_prefix(1);
     const std::string message =
-        fmt::format("line {}: {}: {}", first_line_, sqlite3_errmsg(connection_.handle()),
-                    excerpt.substr(0, std::min(kExcerpt, excerpt.find('\n'))));
+        fmt::format("line {}: {}: {}", first_line_, readable(sqlite3_errmsg(connection_.handle()), kReason),
+                    readable(excerpt.substr(0, excerpt.find('\n')), kExcerpt));
     const int primary = rc & 0xff;
     if (primary == SQLITE_FULL || primary == SQLITE_IOERR || primary == SQLITE_NOMEM)
       throw sqlite_error(rc, message);

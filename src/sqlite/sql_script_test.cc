@@ -76,6 +76,19 @@ TEST(SqlScript, that_is_cut_short_or_wrong_is_damage_and_names_its_line) {
   }
 }
 
+TEST(SqlScript, says_what_is_wrong_in_one_short_readable_line) {
+  Connection connection(":memory:", kCreate);
+  try {
+    run(connection,
+        "SELECT \xc6\xff\x01" + std::string(5000, 'x') + "\n" + std::string(5000, '\xc6') + " FROM t;", 1000);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    const std::string_view message = error.what();
+    EXPECT_LT(message.size(), 300u);
+    for (const char c : message) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << static_cast<int>(c);
+  }
+}
+
 TEST(SqlScript, reaches_no_other_file) {
   const TestFolder folder;
   for (const std::string& text :
