@@ -1,5 +1,5 @@
 // The spool of one archive on this machine: segments that the archive did not take yet lie in
-// STATE/spool/PLACE-ID/ and go there in their order when it does (docs/decisions/0004). Says by findings what
+// STATE/spool/PLACE-ID/ and go there in their order when it does (docs/decisions/0007). Says by findings what
 // the archive does not take, and since when it does again.
 #pragma once
 

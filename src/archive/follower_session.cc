@@ -365,7 +365,9 @@ void Follower::Session::publish(const WalIndex& index) {
 bool Follower::Session::drain() const {
   for (const SteadyTime deadline = follower.clock_.steady() + kStopDrain;;) {
     if (uploader.drain(kDrainStep)) return true;
-    if (follower.hurried_ || uploader.is_broken() || follower.clock_.steady() >= deadline) return false;
+    if (follower.hurried_ || uploader.is_broken() || uploader.waits_in_spool() ||
+        follower.clock_.steady() >= deadline)
+      return false;
   }
 }
 

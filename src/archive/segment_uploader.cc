@@ -105,10 +105,18 @@ bool SegmentUploader::drain(std::chrono::milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   const auto over = [&] { return broken_ || (queue_.empty() && !busy_ && archived_ >= finished_); };
   while (!changed_.wait_for(lock, kDrainLook, over)) {
-    const bool kept = queue_.empty() && !busy_ && spool_ != nullptr && spool_->status().trouble;
-    if (kept || std::chrono::steady_clock::now() >= deadline) return false;
+    if (waits_in_spool_locked() || std::chrono::steady_clock::now() >= deadline) return false;
   }
   return !broken_;
+}
+
+bool SegmentUploader::waits_in_spool_locked() const {
+  return queue_.empty() && !busy_ && spool_ != nullptr && spool_->status().trouble.has_value();
+}
+
+bool SegmentUploader::waits_in_spool() const {
+  const std::lock_guard lock(mutex_);
+  return waits_in_spool_locked();
 }
 
 std::size_t SegmentUploader::spooled() const { return spool_ == nullptr ? 0 : spool_->waiting_count(); }

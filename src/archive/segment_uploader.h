@@ -56,14 +56,16 @@ class SegmentUploader {
   std::size_t spooled() const;  // segments that wait in the spool
   // True when archived() >= txid within `timeout`.
   bool wait_archived(Txid txid, std::chrono::milliseconds timeout) const;
-  // Waits until everything queued is stored, or, while the store takes nothing, spooled. False: not stored
-  // within `timeout`.
+  // Nothing is left to do but to wait for a store that takes nothing: what it lacks is durable in the spool.
+  bool waits_in_spool() const;
+  // Waits until everything queued is stored. False: not within `timeout`, or waits_in_spool().
   bool drain(std::chrono::milliseconds timeout) const;
 
  private:
   void run();
   void store_part(SegmentPart& part);
   void put_whole(SegmentPart& part);
+  bool waits_in_spool_locked() const;
   void note_finished(Txid last, std::uint64_t bytes);
   void note_archived(Txid last, std::uint64_t bytes);
 

@@ -27,7 +27,9 @@ struct SpoolingStore::Entry {
   std::uint64_t size = 0;
   std::vector<std::byte> content = {};
   bool near = false;  // durable there
-  bool under_way = false, arrived = false;
+  bool under_way = false;
+  bool in_far = false;   // from before its arrival is told: who listens first and then looks misses nothing
+  bool arrived = false;  // and told
   std::optional<Error> failure = {};
 };
 
@@ -130,7 +132,7 @@ std::vector<ObjectInfo> SpoolingStore::waiting() const {
   const std::lock_guard lock(mutex_);
   std::vector<ObjectInfo> objects;
   for (const EntryPtr& entry : waiting_) {
-    if (entry->near) objects.push_back({entry->name, entry->size});
+    if (entry->near && !entry->in_far) objects.push_back({entry->name, entry->size});
   }
   return objects;
 }
@@ -429,6 +431,7 @@ void SpoolingStore::settle(std::unique_lock<std::mutex>& lock, const EntryPtr& e
     return note_trouble(lock, *failure);
   }
   if (entry) {
+    entry->in_far = true;
     lock.unlock();
     arrived(entry->name, entry->size);
     lock.lock();

@@ -64,7 +64,8 @@ class SpoolingStore final : public ObjectStore {
   void discard(std::string_view name);      // before start(): what the far store must not get any more
 
   // Called for each object under the prefix that the far store has taken, in order, from one thread or
-  // another; null ends it, and when that returns no call is under way.
+  // another; null ends it, and when that returns no call is under way. An object that waiting() shows
+  // afterwards will be told.
   using Arrived = std::function<void(std::string_view name, std::uint64_t bytes)>;
   void listen(Arrived arrived);
 

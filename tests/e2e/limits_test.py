@@ -338,7 +338,7 @@ def ceiling(context):
         filler = fill(disk)
         local = Peak(lambda: bytes_below(context.path("state")))
         wal = Peak(lambda: wal_bytes(path))
-        unhurt(load(context, path, 30 if context.long else 4, "--pause-us", 500))
+        unhurt(load(context, path, 120, "--pause-us", 500, "--commits", 15000 if context.long else 2500))
         wait_finding(protected, "archive.unwritable", "critical", SAID_WITHIN)
         found = wait_finding(protected, "wal.ceiling", "critical", SAID_WITHIN)
         made = application.value(path, "SELECT n FROM litewright_test_counter") - first[1]
@@ -371,7 +371,7 @@ def own_disk_low(context):
         protected, first = follow(context, path, archive, "--wal-limit", "1MiB", "--spool", "0")
         filler = fill(away)
         took = fill(disk, leave=24 * MIB)
-        seen = unhurt(load(context, path, 4, "--pause-us", 500))
+        seen = unhurt(load(context, path, 60, "--pause-us", 500, "--commits", 2500))
         check(seen["commits"] * 24000 > 40 * MIB, f"only {seen['commits']} commits: the disk would have held them")
         found = wait_finding(protected, "wal.ceiling", "critical", SAID_WITHIN)
         check("disk is nearly full" in found["meaning"], f"the finding: {found}")

@@ -153,9 +153,10 @@ def stopped_in_the_gate_without_a_watchdog(context):
 
 
 def second_signal(context):
-    """The store is away, so leaving would wait for it: a second signal leaves at once, the database properly closed."""
+    """The store is away and there is no spool, so leaving would wait: a second signal leaves at once, the database properly
+    closed."""
     path = new_database(context)
-    protected = context.protect(path)
+    protected = context.protect(path, "--spool", "0")
     archive, away = path + "-archive", context.path("away")
     os.rename(archive, away)
     figures(load(context, path, .3))
