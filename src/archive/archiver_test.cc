@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "archive/follow_samples.h"
 #include "store/faulty_store.h"
 
@@ -240,15 +242,17 @@ TEST(Archiver, ABackupWhoseStoreTakesNothingEndsWithTheStoresError) {
 
 TEST(Archiver, ADatabaseThatCannotBeFollowedIsSaidAtOnce) {
   Application application;
-  application.run("PRAGMA journal_mode=DELETE;");
   MemoryStore store;
   const SystemClock clock;
-  Archiver archiver(store, clock, {.follow = follow_options(application)}, {});
+  FollowOptions follow = follow_options(application);
+  follow.database += "-other";
+  std::ofstream(follow.database) << std::string(5000, 'x');
+  Archiver archiver(store, clock, {.follow = follow}, {});
   try {
     archiver.protect();
     ADD_FAILURE();
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    EXPECT_EQ(error.code(), ErrorCode::kDamaged) << error.what();
   }
 }
 
