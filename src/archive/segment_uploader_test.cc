@@ -49,9 +49,17 @@ class Source {
 
 struct Events {
   SegmentUploader::Events events() {
-    return {[this](Txid txid, std::uint64_t) { stored.push_back(txid.value); },
+    return {[this](Txid txid, std::uint64_t) {
+              const std::lock_guard lock(mutex);
+              stored.push_back(txid.value);
+            },
             [this](const Error&) { failures++; }};
   }
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return stored.size();
+  }
+  std::mutex mutex;
   std::vector<std::uint64_t> stored;
   std::atomic<int> failures{0};
 };
@@ -213,6 +221,8 @@ TEST(SegmentUploader, WhatIsSpooledIsOutOfMemoryAndNotArchivedUntilTheStoreHasIt
   far.failures_left = 0;
   EXPECT_TRUE(uploader.wait_archived(Txid(6), kPatience));
   EXPECT_TRUE(uploader.drain(kPatience));
+  // It is told of on another thread, a moment after it is archived.
+  for (int i = 0; i < 1000 && events.count() < 6; i++) std::this_thread::sleep_for(milliseconds(1));
   EXPECT_EQ(events.stored, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(history_samples::restored(far, Txid(6)).size(), 6u * kPageSize);
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string>
 
 #include "base/error.h"
@@ -81,10 +82,24 @@ TEST(Supervise, AChildThatDiesAgainAndAgainEndsIt) {
                Error);
 }
 
+// In the child: until its watchdog has a handler for SIGTERM, 5 s at most. Before, the signal would end the
+// test.
+void wait_for_the_watchdog() {
+  for (int i = 0; i < 500; i++) {
+    std::ifstream status("/proc/" + std::to_string(::getppid()) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (!line.starts_with("SigCgt:")) continue;
+      if ((std::stoull(line.substr(7), nullptr, 16) >> (SIGTERM - 1) & 1) != 0) return;
+    }
+    ::usleep(10'000);
+  }
+}
+
 // A child that ignores SIGTERM and does as `body` says until it ends.
 Watched told_twice(const std::function<int(GateClock&)>& body) {
   return watch([&body](GateClock& gate, int) {
     ::signal(SIGTERM, SIG_IGN);
+    wait_for_the_watchdog();
     ::kill(::getppid(), SIGTERM);
     ::usleep(200'000);
     if (gate.hurry) return 1;
@@ -117,6 +132,7 @@ TEST(Supervise, AStopSignalIsPassedOnAndItsAnswerIsTheStatus) {
   const Watched watched = watch([](GateClock&, int) {
     static volatile sig_atomic_t asked = 0;
     ::signal(SIGTERM, [](int) { asked = 1; });
+    wait_for_the_watchdog();
     ::kill(::getppid(), SIGTERM);
     for (int i = 0; i < 500 && asked == 0; i++) ::usleep(10'000);
     return asked == 1 ? 33 : 1;
