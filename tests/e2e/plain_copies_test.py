@@ -19,7 +19,7 @@ FORMS = ("db", "db.zst", "db.gz", "sql", "sql.gz")
 SCHEMA = """
 PRAGMA user_version=7; PRAGMA application_id=1234;
 CREATE TABLE settings(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE hidden(a, "we ird""col" REAL, g AS (a*2), h AS (a+1) STORED);
+CREATE TABLE hidden(a, "we ird""col" REAL, g AS (a*2), h AS (length(a)) STORED);
 CREATE TABLE numbered(id INTEGER PRIMARY KEY AUTOINCREMENT, x CHECK(x>0));
 CREATE TABLE shadowed(rowid, _rowid_, oid);
 CREATE TABLE covered(a, b); CREATE INDEX covering ON covered(b, a);

@@ -104,6 +104,8 @@ def main():
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    # Ignored where a shell started us in the background; our children must hear it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if args.child:
         return child(args.child, Context(args.build, args.folder, args.seed, args.long))
 
