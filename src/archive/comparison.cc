@@ -23,7 +23,6 @@ constexpr milliseconds kHold{25};         // a writer waits for so long at most,
 constexpr milliseconds kPatience{2'000};  // ... unless writers would let no comparison through
 constexpr milliseconds kBusyRetry{2}, kHindranceRetry{100};
 constexpr milliseconds kWarnBusyAfter{5'000}, kWarnAfter{500};
-constexpr milliseconds kGiveUpAfter{5'000};  // a backup: nobody may go on by himself
 constexpr milliseconds kStopCompare{5'000}, kStopDrain{30'000}, kDrainStep{100};
 constexpr std::size_t kPartBytes = 4 << 20;
 

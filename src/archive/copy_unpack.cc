@@ -47,7 +47,7 @@ CopyForm form_of(Packing packing, bool sql, const std::string& name) {
 class Pieces {
  public:
   Pieces(int fd, const std::string& name, const CopyProgress& progress)
-      : name_(name), progress_(progress), file_(fd, name), packing_(packing_of(fd, name)) {
+      : progress_(progress), file_(fd, name), packing_(packing_of(fd, name)) {
     struct stat status{};
     if (::fstat(fd, &status) == 0) all_ = static_cast<std::uint64_t>(status.st_size);
     if (packing_ == Packing::kZstd) unpacked_ = std::make_unique<ZstdSource>(file_, name);
@@ -65,7 +65,6 @@ class Pieces {
   const FileSource& file() const { return file_; }
 
  private:
-  const std::string& name_;
   const CopyProgress& progress_;
   FileSource file_;
   Packing packing_;

