@@ -2,7 +2,6 @@
 import hashlib
 import os
 import pathlib
-import shutil
 import random
 
 import application_database as application
@@ -83,7 +82,7 @@ CHANGE_COUNTER = {*range(24, 28), *range(92, 96)}
 
 
 def twin(page_size, auto_vacuum):
-    def run(context, again=False):
+    def run(context):
         transactions = 4000 if context.long else 700
         paths = {name: context.path(f"{name}/app.db") for name in ("protected", "alone", "again")}
         for path in paths.values():
@@ -99,13 +98,11 @@ def twin(page_size, auto_vacuum):
         control = differences(paths["alone"], paths["again"])
         check(not control, f"the statements are not deterministic, two unprotected twins differ at {control}")
         found = differences(paths["protected"], paths["alone"])
-        # SQLite counts a change of page 1 on from the counter that its page cache holds (offsets 24 and 92 of the header):
-        # seen once in many runs to be another one. Once more with databases of their own, and then it must be equal.
-        if found and set(found) <= CHANGE_COUNTER and not again:
-            for path in paths.values():
-                shutil.rmtree(os.path.dirname(path))
-            return run(context, again=True)
-        check(not found, f"the protected database differs at {found}")
+        # SQLite counts a change of page 1 on from the counter that its page cache holds (offsets 24 and 92 of the header).
+        # Where the WAL was reset at once for frames without salts (FACTS 28) the writer's cache begins anew, and so its
+        # counter stands one or two further on than the twin's. Nothing else may differ.
+        counter = [at for at in found if at in CHANGE_COUNTER]
+        check(counter == found, f"the protected database differs at {found}")
         check(pragmas(paths["protected"]) == pragmas(paths["alone"]), "a pragma differs")
         check(schema(paths["protected"]) == schema(paths["alone"]), "the schema differs")
         left = sorted(os.listdir(os.path.dirname(paths["protected"])))
@@ -114,7 +111,7 @@ def twin(page_size, auto_vacuum):
         commits = context.log(paths["protected"])
         size = os.path.getsize(paths["alone"])
         digest = hashlib.sha256(pathlib.Path(paths["alone"]).read_bytes()).hexdigest()[:12]
-        return f"{commits[-1]['txid'] - commits[0]['txid']} commits, {size} bytes equal, sha256 {digest}"
+        return f"{commits[-1]['txid'] - commits[0]['txid']} commits, {size} bytes equal{', the change counter aside' if counter else ''}, sha256 {digest}"
 
     return run
 
