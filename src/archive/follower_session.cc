@@ -240,7 +240,9 @@ void Follower::Session::require_taken() {
   if (follower.spool_ == nullptr) return;
   const SpoolStatus status = follower.spool_->status();
   const SteadyTime now = follower.clock_.steady();
-  if (!status.trouble) trouble_since.reset();
+  // Between two tries it looks as if there were none: over it is when something arrived.
+  if (uploader.archived() != archived_in_trouble) trouble_since.reset();
+  archived_in_trouble = uploader.archived();
   if (status.trouble && !trouble_since) trouble_since = now;
   if (status.trouble && now - *trouble_since >= kBackupPatience) throw Error(*status.trouble);
 }

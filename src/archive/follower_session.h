@@ -128,6 +128,7 @@ struct Follower::Session {
   SteadyTime gate_entered{};
   SteadyTime file_looked_at{};
   std::optional<SteadyTime> trouble_since{};
+  Txid archived_in_trouble;
   SteadyTime disk_looked_at{};
   DiskSpace disk;  // the database's
   std::uint64_t scan_pages = 0;
