@@ -55,7 +55,7 @@ class SpoolingStore final : public ObjectStore {
   // room, and when trouble is over and nothing waits any more.
   SpoolingStore(ObjectStore& far, ObjectStore& near, SpoolOptions options,
                 std::function<void(const SpoolStatus&)> told);
-  ~SpoolingStore();  // waits for a put that is under way; what is spooled stays
+  ~SpoolingStore() override;  // waits for a put that is under way; what is spooled stays
 
   void start();
 
