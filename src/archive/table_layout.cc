@@ -3,22 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 namespace litewright {
 namespace {
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  for (const char c : text) result.append(c == quote ? 2 : 1, c);
-  result += quote;
-  return result;
-}
 
 bool is_without_rowid(Connection& connection, const std::string& table) {
   Statement statement =
@@ -35,9 +22,6 @@ bool key_has_an_index(Connection& connection, const std::string& table) {
 }
 
 }  // namespace
-
-std::string quoted_name(std::string_view name) { return quoted(name, '"'); }
-std::string quoted_text(std::string_view text) { return quoted(text, '\''); }
 
 // SQLite writes these words itself.
 bool SchemaObject::is_virtual() const { return type == "table" && sql.starts_with("CREATE VIRTUAL TABLE"); }

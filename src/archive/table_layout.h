@@ -2,10 +2,10 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "sqlite/connection.h"
+#include "sqlite/sql_names.h"
 
 namespace litewright {
 
@@ -35,9 +35,5 @@ TableLayout read_layout(Connection& connection, const std::string& table);
 
 // All rows in the order of the table's own b-tree: the rowid where the layout has one, then the columns.
 std::string rows_query(const TableLayout& layout);
-
-// "name", quotes doubled; 'text', quotes doubled.
-std::string quoted_name(std::string_view name);
-std::string quoted_text(std::string_view text);
 
 }  // namespace litewright

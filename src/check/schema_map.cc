@@ -1,0 +1,225 @@
+#include "check/schema_map.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/error.h"
+#include "check/table_options.h"
+#include "sqlite/column_collation.h"
+#include "sqlite/sql_names.h"
+
+namespace litewright {
+namespace {
+
+bool contains(std::string_view text, std::string_view word) {
+  return std::ranges::search(text, word, [](char a, char b) {
+           return same_name({&a, 1}, {&b, 1});
+         }).begin() != text.end();
+}
+
+// The rows of sqlite_schema that have a name of their own.
+struct SchemaRow {
+  std::string name, table, sql;
+  PageNumber root_page;
+};
+
+struct SchemaRows {
+  std::vector<SchemaRow> tables;
+  std::map<std::string, SchemaRow> indexes;  // by name
+};
+
+SchemaRows read_rows(Connection& connection) {
+  SchemaRows rows;
+  Statement statement = connection.prepare(
+      "SELECT type, name, tbl_name, rootpage, ifnull(sql, '') FROM main.sqlite_schema "
+      "WHERE type IN ('table', 'index') ORDER BY rowid");
+  while (statement.step()) {
+    SchemaRow row{statement.text(1), statement.text(2), statement.text(4),
+                  PageNumber(static_cast<std::uint32_t>(statement.integer(3)))};
+    if (statement.text(0) == "table") {
+      rows.tables.push_back(std::move(row));
+    } else {
+      rows.indexes.emplace(row.name, std::move(row));
+    }
+  }
+  return rows;
+}
+
+void read_columns(Connection& connection, SchemaTable& table) {
+  Statement statement = connection.prepare(
+      "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY "
+      "cid");
+  statement.bind(1, std::string_view(table.name));
+  std::size_t stored = 0;
+  while (statement.step()) {
+    SchemaColumn column{.name = statement.text(0), .declared_type = statement.text(1)};
+    column.not_null = statement.integer(2) != 0;
+    if (!statement.is_null(3)) column.default_sql = statement.text(3);
+    column.key_position = static_cast<int>(statement.integer(4));
+    if (statement.integer(5) == 2) column.generated = GeneratedKind::kVirtual;
+    if (statement.integer(5) == 3) column.generated = GeneratedKind::kStored;
+    if (column.generated != GeneratedKind::kVirtual) column.stored_at = stored++;
+    const bool any = table.strict && same_name(column.declared_type, "ANY");
+    column.affinity = any ? Affinity::kBlob : affinity_of(column.declared_type);
+    table.columns.push_back(std::move(column));
+  }
+  for (SchemaColumn& column : table.columns) {
+    column.collation = column_collation(connection, table.name, column.name);
+  }
+}
+
+void read_index_columns(Connection& connection, SchemaIndex& index) {
+  Statement statement = connection.prepare(
+      "SELECT cid, \"desc\", coll, key FROM pragma_index_xinfo(?1, 'main') ORDER BY seqno");
+  statement.bind(1, std::string_view(index.name));
+  while (statement.step()) {
+    IndexColumn column{.collation = statement.text(2), .descending = statement.integer(1) != 0};
+    const std::int64_t cid = statement.integer(0);
+    if (cid == -1) column.source = IndexColumn::Source::kRowid;
+    if (cid == -2) column.source = IndexColumn::Source::kExpression;
+    if (cid >= 0) column.column = static_cast<std::size_t>(cid);
+    if (statement.integer(3) != 0) index.key_columns++;
+    index.columns.push_back(std::move(column));
+  }
+}
+
+void read_indexes(Connection& connection, const SchemaRows& rows, SchemaTable& table) {
+  Statement statement = connection.prepare(
+      "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, 'main') ORDER BY seq");
+  statement.bind(1, std::string_view(table.name));
+  while (statement.step()) {
+    SchemaIndex index{.name = statement.text(0)};
+    index.unique = statement.integer(1) != 0;
+    index.partial = statement.integer(3) != 0;
+    if (statement.text(2) == "u") index.origin = SchemaIndex::Origin::kUnique;
+    if (statement.text(2) == "pk") index.origin = SchemaIndex::Origin::kPrimaryKey;
+    const auto row = rows.indexes.find(index.name);
+    if (row != rows.indexes.end()) {
+      index.root_page = row->second.root_page;
+      index.sql = row->second.sql;
+    } else {
+      index.root_page = table.root_page;  // a WITHOUT ROWID table is its primary key's index
+    }
+    table.indexes.push_back(std::move(index));
+  }
+  for (SchemaIndex& index : table.indexes) read_index_columns(connection, index);
+}
+
+void read_foreign_keys(Connection& connection, SchemaTable& table) {
+  Statement statement = connection.prepare(
+      "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1, 'main') "
+      "ORDER BY id, seq");
+  statement.bind(1, std::string_view(table.name));
+  while (statement.step()) {
+    const int id = static_cast<int>(statement.integer(0));
+    if (table.foreign_keys.empty() || table.foreign_keys.back().id != id) {
+      table.foreign_keys.push_back({.id = id,
+                                    .parent = statement.text(1),
+                                    .on_update = statement.text(4),
+                                    .on_delete = statement.text(5)});
+    }
+    SchemaForeignKey& key = table.foreign_keys.back();
+    const auto column = table.column(statement.text(2));
+    if (column) key.columns.push_back(*column);
+    if (!statement.is_null(3)) key.parent_columns.push_back(statement.text(3));
+  }
+}
+
+// A WITHOUT ROWID table stores its primary key first, then the others; the rowid alias is a primary key of
+// one column without an index (INTEGER PRIMARY KEY DESC has one, by an old mistake that SQLite keeps).
+void settle_storage(SchemaTable& table) {
+  const auto primary =
+      std::ranges::find(table.indexes, SchemaIndex::Origin::kPrimaryKey, &SchemaIndex::origin);
+  if (table.without_rowid) {
+    if (primary == table.indexes.end()) return;
+    for (SchemaColumn& column : table.columns) column.stored_at.reset();
+    for (std::size_t i = 0; i < primary->columns.size(); i++) {
+      if (primary->columns[i].source != IndexColumn::Source::kColumn) continue;
+      auto& stored_at = table.columns.at(primary->columns[i].column).stored_at;
+      if (!stored_at) stored_at = i;
+    }
+    return;
+  }
+  const auto in_key = [](const SchemaColumn& column) { return column.key_position > 0; };
+  if (primary != table.indexes.end() || std::ranges::count_if(table.columns, in_key) != 1) return;
+  table.rowid_alias =
+      static_cast<std::size_t>(std::ranges::find_if(table.columns, in_key) - table.columns.begin());
+}
+
+SchemaTable read_table(Connection& connection, const SchemaRows& rows, const SchemaRow& row) {
+  SchemaTable table{.name = row.name, .root_page = row.root_page, .sql = row.sql};
+  const TableOptions options = table_options(row.sql);
+  table.without_rowid = options.without_rowid;
+  table.strict = options.strict;
+  table.is_virtual = options.is_virtual;
+  if (table.is_virtual) return table;
+  read_columns(connection, table);
+  read_indexes(connection, rows, table);
+  read_foreign_keys(connection, table);
+  settle_storage(table);
+  return table;
+}
+
+SchemaMap read_all(Connection& connection) {
+  SchemaMap map;
+  const SchemaRows rows = read_rows(connection);
+  map.encoding = connection.query_text("PRAGMA encoding");
+  for (const SchemaRow& row : rows.tables) {
+    SchemaTable table = read_table(connection, rows, row);
+    // Without a column: an entry that was left out.
+    if (table.is_virtual || !table.columns.empty()) map.tables.push_back(std::move(table));
+  }
+  return map;
+}
+
+}  // namespace
+
+Affinity affinity_of(std::string_view declared_type) {
+  if (contains(declared_type, "INT")) return Affinity::kInteger;
+  for (const std::string_view word : {"CHAR", "CLOB", "TEXT"}) {
+    if (contains(declared_type, word)) return Affinity::kText;
+  }
+  if (declared_type.empty() || contains(declared_type, "BLOB")) return Affinity::kBlob;
+  for (const std::string_view word : {"REAL", "FLOA", "DOUB"}) {
+    if (contains(declared_type, word)) return Affinity::kReal;
+  }
+  return Affinity::kNumeric;
+}
+
+std::optional<std::size_t> SchemaTable::column(std::string_view column_name) const {
+  for (std::size_t i = 0; i < columns.size(); i++) {
+    if (same_name(columns[i].name, column_name)) return i;
+  }
+  return std::nullopt;
+}
+
+std::string SchemaTable::rowid_name() const {
+  if (without_rowid || is_virtual) return "";
+  for (const std::string_view spelling : {"rowid", "_rowid_", "oid"}) {
+    if (!column(spelling)) return std::string(spelling);
+  }
+  return rowid_alias ? columns[*rowid_alias].name : "";
+}
+
+const SchemaTable* SchemaMap::table(std::string_view name) const {
+  for (const SchemaTable& candidate : tables) {
+    if (same_name(candidate.name, name)) return &candidate;
+  }
+  return nullptr;
+}
+
+// With writable_schema SQLite leaves out the entries that it can't parse instead of giving up.
+SchemaMap read_schema_map(Connection& connection) {
+  try {
+    return read_all(connection);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    connection.execute("PRAGMA writable_schema=ON");
+    SchemaMap map = read_all(connection);
+    map.unparsed = error.what();
+    return map;
+  }
+}
+
+}  // namespace litewright

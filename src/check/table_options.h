@@ -1,0 +1,18 @@
+// What stands around the brackets of a CREATE TABLE, which no pragma tells without expanding every view.
+#pragma once
+
+#include <string_view>
+
+namespace litewright {
+
+struct TableOptions {
+  bool is_virtual = false;
+  bool without_rowid = false;
+  bool strict = false;
+};
+
+// `sql` as sqlite_schema holds it: text that SQLite could parse; of any other text nothing is certain but
+// that this returns.
+TableOptions table_options(std::string_view sql);
+
+}  // namespace litewright
