@@ -9,6 +9,7 @@ CommandTable make_command_table() {
   table.push_back(log_command());
   table.push_back(restore_command());
   table.push_back(verify_command());
+  table.push_back(prune_command());
   table.push_back(sync_command());
   table.push_back(stats_command());
   // help and completions speak about the whole table, themselves included: they get a description of

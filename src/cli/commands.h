@@ -15,6 +15,7 @@ Command completions_command(const CommandTable& table);
 Command help_command(const CommandTable& table);
 Command log_command();
 Command protect_command();
+Command prune_command();
 Command restore_command();
 Command stats_command();
 Command sync_command();

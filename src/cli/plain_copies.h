@@ -1,5 +1,5 @@
-// The branches of backup, log, restore and verify that deal with plain copies: files that any other tool can
-// read.
+// The branches of backup, log, prune, restore and verify that deal with plain copies: files that any other
+// tool can read.
 #pragma once
 
 #include <filesystem>
@@ -19,6 +19,11 @@ int run_backup_copy(const Invocation& invocation);
 std::optional<std::filesystem::path> named_folder(const Invocation& invocation);
 // log FOLDER
 int run_log_copies(const Invocation& invocation, const std::filesystem::path& folder);
+
+// --label.
+std::vector<Option> prune_copy_options();
+// prune FOLDER
+int run_prune_copies(const Invocation& invocation, const std::filesystem::path& folder);
 
 // --from, --fall-back.
 std::vector<Option> restore_copy_options();

@@ -1,5 +1,8 @@
 """The backup and restore steps of the five runbooks: each is one command, while the application runs where it may."""
+import datetime
+import json
 import os
+import shutil
 import sqlite3
 
 import application_database as application
@@ -112,5 +115,107 @@ def ora(context):
     application.is_sound(database)
 
 
+def copy_names(folder):
+    return sorted(name for name in os.listdir(folder) if not name.endswith(".json"))
+
+
+def age(copy, days):
+    """Makes a copy as old as if it had been taken so many days ago."""
+    with open(copy + ".json") as file:
+        record = json.load(file)
+    moment = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days)
+    record["taken_at"] = moment.strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
+    with open(copy + ".json", "w") as file:
+        json.dump(record, file)
+
+
+def queue_keeps_ten(context):
+    """cleanup_old_backups(keep_count=10); the copy before an upgrade is another label."""
+    database, worker = make(context, "queue.db", "CREATE TABLE task_queue(id INTEGER PRIMARY KEY);")
+    other, _ = make(context, "other.db", "CREATE TABLE t(a);")
+    backups = context.path("backups")
+    os.mkdir(backups)
+    copies = []
+    for label in ["before-upgrade"] + ["daily"] * 12:
+        worker.execute("INSERT INTO task_queue DEFAULT VALUES")
+        copies.append(context.command("backup", database, "--to", backups, "--form", "db", "--label", label, "--json").json["file"])
+    alone = context.command("backup", other, "--to", backups, "--form", "db", "--json").json["file"]
+    before = copy_names(backups)
+    plan = context.command("prune", backups, "--keep-last", "10", "--label", "daily", "--dry-run", "--json").json
+    check(plan["going"] == 2 and plan["removed"] == 0 and copy_names(backups) == before, plan)
+    done = context.command("prune", backups, "--keep-last", "10", "--label", "daily", "--json").json
+    gone = {row["file"] for row in done["copies"] if row["goes"]}
+    check(gone == set(copies[1:3]) and done["removed"] == 2, done)
+    check([row["file"] for row in context.command("log", backups, "--json").json["copies"]] == [copies[0]] + copies[3:] + [alone],
+          "others went than were told")
+    check(not any(os.path.exists(copy + ".json") for copy in gone), "records stayed behind")
+    # Without a label all of the queue's count together; the other database has its own newest.
+    context.command("prune", backups, "--keep-last", "1")
+    check([row["file"] for row in context.command("log", backups, "--json").json["copies"]] == [copies[-1], alone], "each its newest")
+    context.command("prune", backups, status=64)  # no rule: nothing is guessed
+
+
+def ora_forgets_after_thirty_days(context):
+    """find backups -name 'ora_*.db.gz' -mtime +30 -delete, but never the last good copy."""
+    database, _ = make(context, "ora.db", "CREATE TABLE inventory_current(sku);")
+    folder = context.path("database")
+    os.mkdir(folder)
+    copies = []
+    for days, more in ((80, []), (50, []), (45, ["--no-verify"]), (40, ["--no-verify"])):
+        copies.append(context.command("backup", database, "--to", folder, "--form", "db.gz", "--json", *more).json["file"])
+        age(copies[-1], days)
+    stranger = os.path.join(folder, "ora_20240101_000000.db.gz")
+    shutil.copy(copies[0], stranger)  # no record: cp made it
+    shorter = os.path.join(folder, "ora_cut.db.gz")
+    shutil.copy(copies[0], shorter)
+    shutil.copy(copies[0] + ".json", shorter + ".json")
+    os.truncate(shorter, 10)
+    with open(os.path.join(folder, "ora_gone.db.gz.json"), "w") as file:
+        file.write(open(copies[0] + ".json").read())  # a prune was killed here
+    open(os.path.join(folder, "notes.db.json"), "w").write("{}")  # nobody's business
+    answer = context.command("prune", folder, "--max-age", "30d")
+    check("2 copies removed" in answer.stdout, answer.stdout)
+    # The newest stays though it is too old, and the newest verified one.
+    check(set(copy_names(folder)) == {os.path.basename(name) for name in (copies[1], copies[3], stranger, shorter)}, copy_names(folder))
+    check(not os.path.exists(os.path.join(folder, "ora_gone.db.gz.json")) and os.path.exists(os.path.join(folder, "notes.db.json")),
+          "the wrong records went")
+    context.command("prune", folder, "--max-bytes", "1")
+    check(len(copy_names(folder)) == 4, "space is no reason to lose the newest, or the newest verified one")
+
+
+def inventory_keeps_days_and_weeks(context):
+    """Seven days and four weeks of copies in several forms; tables' copies by themselves."""
+    database, _ = make(context, "inventory.db", "CREATE TABLE locations(id INTEGER PRIMARY KEY); CREATE TABLE settings(k);")
+    folder = context.path("backups")
+    os.mkdir(folder)
+    forms = ["db", "db.zst", "sql.gz"]
+    model = context.command("backup", database, "--to", folder, "--form", "db", "--json").json["file"]
+    os.rename(model, context.path("model"))
+    os.rename(model + ".json", context.path("model.json"))
+    for days in range(0, 40):
+        copy = os.path.join(folder, f"inventory_{days:02}.{forms[days % 3]}")
+        shutil.copy(context.path("model"), copy)
+        shutil.copy(context.path("model.json"), copy + ".json")
+        age(copy, days)
+    tables = context.command("backup", database, "--to", folder, "--table", "settings", "--form", "sql", "--json").json["file"]
+    age(tables, 60)
+    context.command("prune", folder, "--keep-daily", "7", "--keep-weekly", "4")
+    kept = copy_names(folder)
+    check(os.path.basename(tables) in kept, "the only copy of a table went")
+    today = datetime.date.today()
+    dates = [today - datetime.timedelta(days=days) for days in range(40)]
+    weeks = {}
+    for date in dates:
+        weeks.setdefault(date.isocalendar()[:2], date)
+    wanted = set(dates[:7]) | set(list(weeks.values())[:4])
+    got = {today - datetime.timedelta(days=int(name[10:12])) for name in kept if name != os.path.basename(tables)}
+    # Around midnight, and where the clocks change, a copy made days ago is of the day before.
+    near = all(min(abs((day - other).days) for other in wanted) <= 1 for day in got)
+    check(len(got) == len(wanted) and near, f"kept {sorted(got)}, wanted {sorted(wanted)}")
+
+
 TESTS = [Test(f"the copies of {name}'s runbook are one command each", run, 10)
          for name, run in (("Harmony", harmony), ("the inventory", inventory), ("the queue", queue), ("Kamiyo", kamiyo), ("ORA", ora))]
+TESTS += [Test("the queue's runbook keeps its last ten copies, and nobody else's go", queue_keeps_ten, 15),
+          Test("ORA's runbook forgets copies after thirty days, but never the last good one", ora_forgets_after_thirty_days, 10),
+          Test("the inventory's copies thin out to seven days and four weeks", inventory_keeps_days_and_weeks, 10)]
