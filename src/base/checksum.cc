@@ -10,6 +10,10 @@ namespace litewright {
 
 std::uint64_t checksum64(Bytes data) { return XXH3_64bits(data.data(), data.size()); }
 
+std::uint64_t checksum64(Bytes data, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(data.data(), data.size(), seed);
+}
+
 struct Checksum64Stream::State {
   XXH3_state_t hash;
 };

@@ -13,6 +13,8 @@ namespace litewright {
 
 // XXH3-64 of `data`.
 std::uint64_t checksum64(Bytes data);
+// The same with a seed: for tables of hashes that a hostile file must not be able to fill with collisions.
+std::uint64_t checksum64(Bytes data, std::uint64_t seed);
 
 // The same, of data that comes in pieces.
 class Checksum64Stream {

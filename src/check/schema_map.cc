@@ -27,18 +27,21 @@ struct SchemaRow {
 struct SchemaRows {
   std::vector<SchemaRow> tables;
   std::map<std::string, SchemaRow> indexes;  // by name
+  std::vector<std::string> views;
 };
 
 SchemaRows read_rows(Connection& connection) {
   SchemaRows rows;
   Statement statement = connection.prepare(
       "SELECT type, name, tbl_name, rootpage, ifnull(sql, '') FROM main.sqlite_schema "
-      "WHERE type IN ('table', 'index') ORDER BY rowid");
+      "WHERE type IN ('table', 'index', 'view') ORDER BY rowid");
   while (statement.step()) {
     SchemaRow row{statement.text(1), statement.text(2), statement.text(4),
                   PageNumber(static_cast<std::uint32_t>(statement.integer(3)))};
     if (statement.text(0) == "table") {
       rows.tables.push_back(std::move(row));
+    } else if (statement.text(0) == "view") {
+      rows.views.push_back(row.name);
     } else {
       rows.indexes.emplace(row.name, std::move(row));
     }
@@ -164,6 +167,7 @@ SchemaTable read_table(Connection& connection, const SchemaRows& rows, const Sch
 SchemaMap read_all(Connection& connection) {
   SchemaMap map;
   const SchemaRows rows = read_rows(connection);
+  map.views = rows.views;
   map.encoding = connection.query_text("PRAGMA encoding");
   for (const SchemaRow& row : rows.tables) {
     SchemaTable table = read_table(connection, rows, row);
@@ -207,6 +211,10 @@ const SchemaTable* SchemaMap::table(std::string_view name) const {
     if (same_name(candidate.name, name)) return &candidate;
   }
   return nullptr;
+}
+
+bool SchemaMap::has_view(std::string_view name) const {
+  return std::ranges::any_of(views, [&](const std::string& view) { return same_name(view, name); });
 }
 
 // With writable_schema SQLite leaves out the entries that it can't parse instead of giving up.

@@ -89,11 +89,13 @@ struct SchemaTable {
 struct SchemaMap {
   std::string encoding = {};  // "UTF-8", "UTF-16le", "UTF-16be"
   std::vector<SchemaTable> tables =
-      {};                     // with SQLite's own (sqlite_sequence, sqlite_stat1), sqlite_schema not
+      {};  // with SQLite's own (sqlite_sequence, sqlite_stat1), sqlite_schema not
+  std::vector<std::string> views = {};  // their names
   std::string unparsed = {};  // what SQLite said of the first entry that was left out; empty: all was read
 
   // As SQLite looks names up; null where there is none.
   const SchemaTable* table(std::string_view name) const;
+  bool has_view(std::string_view name) const;
 };
 
 // Reads in the connection's own transaction, where it has one. Where an entry can't be parsed the connection
