@@ -30,6 +30,13 @@ std::uint64_t file_bytes(sqlite3_file* file, const char* which) {
   return static_cast<std::uint64_t>(size);
 }
 
+bool reads_at_offset() {
+  sqlite3_vfs* const vfs = sqlite3_vfs_find(nullptr);
+  if (vfs == nullptr || vfs->iVersion < 3 || vfs->xGetSystemCall == nullptr) return false;
+  // The VFS knows the names always, and the functions only where it was built to use them.
+  return vfs->xGetSystemCall(vfs, "pread") != nullptr || vfs->xGetSystemCall(vfs, "pread64") != nullptr;
+}
+
 bool main_file_has_moved(sqlite3* connection) {
   int moved = 0;
   const int rc = sqlite3_file_control(connection, "main", SQLITE_FCNTL_HAS_MOVED, &moved);

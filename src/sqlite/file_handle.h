@@ -15,6 +15,9 @@ namespace litewright {
 void read_file(sqlite3_file* file, const char* which, std::uint64_t offset, MutableBytes out);
 std::uint64_t file_bytes(sqlite3_file* file, const char* which);
 
+// Whether xRead of the default VFS is one pread(2), which any number of threads may do on one file.
+bool reads_at_offset();
+
 // True where the main file's name now means another file, or none: it was moved, replaced or deleted.
 bool main_file_has_moved(sqlite3* connection);
 

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "format/wal.h"
+#include "sqlite/file_handle.h"
 
 namespace litewright {
 namespace {
@@ -132,6 +133,8 @@ void PageSnapshot::read(PageNumber first, MutableBytes out) {
                      out.subspan((page - first.value) * page_size_, page_size_));
   }
 }
+
+bool PageSnapshot::threads_may_read() { return reads_at_offset(); }
 
 SnapshotHold PageSnapshot::hold() const {
   SnapshotHold held{.age = clock_.steady() - begun_};

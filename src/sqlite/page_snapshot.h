@@ -28,7 +28,7 @@ struct SnapshotHold {
       0;  // of the WAL, written since: can't be copied back before release(); 0 without a WAL
 };
 
-// For one thread. Borrows the clock.
+// For one thread, but see threads_may_read(). Borrows the clock.
 class PageSnapshot {
  public:
   // Throws as Connection does; Error{kLocked} where no mark could be had.
@@ -45,6 +45,10 @@ class PageSnapshot {
   // The pages from `first` on, as many as fit; `out` is whole pages within the database. Bytes are as an
   // ordinary copy of a checkpointed file would have them.
   void read(PageNumber first, MutableBytes out);
+
+  // Whether, after a first read(), several threads may call it at once, and beside queries: this SQLite reads
+  // at an offset (pread) instead of moving the descriptor's position first.
+  static bool threads_may_read();
 
   // For queries of the same moment; it is in a read transaction. Must not end it.
   Connection& connection() { return *connection_; }
