@@ -40,6 +40,8 @@ void print_report(Output& output, const DrillReport& report) {
                           shown(proof.restore_time), format_size(proof.bytes),
                           format_size(proof.bytes_read)));
   output.line(fmt::format("held: {} ({})", checks, shown(report.check_time)));
+  if (!report.not_checked.empty())
+    output.line("quick_check: left out, only the application can run it: " + report.not_checked);
   if (report.probe_result) output.line("probe: " + *report.probe_result);
   output.line("the proof is in the archive; the scratch file is gone");
 }
@@ -56,6 +58,7 @@ nlohmann::ordered_json proof_document(const DrillReport& report) {
                                      {"bytes_read", proof.bytes_read},
                                      {"checks", proof.checks},
                                      {"host", proof.host}};
+  if (!report.not_checked.empty()) document["not_checked"] = report.not_checked;
   if (report.probe_result) document["probe"] = *report.probe_result;
   return document;
 }

@@ -132,7 +132,8 @@ RestoreCopyReport restore_copy(const RestoreCopyRequest& request, const ProcessT
       report.skipped.push_back(error.what());
       continue;
     }
-    report.probe_result = check_restored(file.temporary(), {.quick_check = false, .probe = request.probe});
+    report.probe_result =
+        check_restored(file.temporary(), {.quick_check = false, .probe = request.probe}).probe;
     report.kept = put_in_place(file, target, processes, clock.wall());
     break;
   }

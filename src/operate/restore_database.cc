@@ -42,9 +42,11 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
   } else {
     restore_around_damage(store, catalogue, report.plan, file.fd(), request.options, report.damaged);
   }
-  report.probe_result =
+  const RestoredVerdict verdict =
       check_restored(file.temporary(), {.quick_check = request.in_place, .probe = request.probe});
-  report.checked = request.in_place;
+  report.probe_result = verdict.probe;
+  report.checked = verdict.quick_check;
+  report.not_checked = verdict.not_checked;
   report.kept = put_in_place(file, target, processes, clock.wall());
   report.seconds = clock.steady() - began;
   return report;

@@ -36,6 +36,7 @@ struct RestoreReport {
   std::optional<std::uint64_t> pages_made;  // with `delta`: from the archive; the others were there already
   std::chrono::duration<double> seconds{};
   bool checked = false;                     // PRAGMA quick_check said ok
+  std::string not_checked;                  // why this SQLite could not run it: what only the application has
   std::optional<std::string> probe_result;  // the first row's first column
 };
 

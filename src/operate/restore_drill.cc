@@ -25,8 +25,11 @@ DrillReport drill_restore(ObjectStore& store, const Clock& clock, const DrillReq
   proof.host = host_name();
   proof.checks = {"checksum"};
   if (request.probe || is_plain_sqlite(scratch.temporary())) {
-    report.probe_result = check_restored(scratch.temporary(), {.quick_check = true, .probe = request.probe});
-    proof.checks.emplace_back("quick_check");
+    const RestoredVerdict verdict =
+        check_restored(scratch.temporary(), {.quick_check = true, .probe = request.probe});
+    report.probe_result = verdict.probe;
+    report.not_checked = verdict.not_checked;
+    if (verdict.quick_check) proof.checks.emplace_back("quick_check");
     if (request.probe) proof.checks.emplace_back("probe");
   }
   report.check_time = clock.steady() - proven;

@@ -24,6 +24,7 @@ struct DrillReport {
   RestorePlan plan;
   RestoreProof proof;  // as it was recorded
   std::optional<std::string> probe_result;
+  std::string not_checked;  // why quick_check could not be run, if so
   std::chrono::duration<double> check_time{};
 };
 

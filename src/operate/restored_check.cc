@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -15,24 +17,60 @@ namespace {
 
 constexpr char kMagic[] = "SQLite format 3";  // with its zero byte, 16 bytes
 
+// What SQLite says where it lacks something, and the file may be as sound as can be.
+bool lacks_something(std::string_view message) {
+  constexpr std::string_view kWords[] = {"unknown function", "no such function", "no such collation sequence",
+                                         "no such module", "malformed database schema"};
+  return std::ranges::any_of(kWords,
+                             [&](std::string_view word) { return message.find(word) != message.npos; });
+}
+
+std::string quick_check(Connection& connection) { return connection.query_text("PRAGMA quick_check(1)"); }
+
+// Empty: it said ok. Else why it can't be run.
+std::string run_quick_check(Connection& connection, const std::filesystem::path& file) {
+  std::string lacking;
+  std::string verdict;
+  try {
+    verdict = quick_check(connection);
+  } catch (const Error& error) {
+    lacking = error.what();
+    if (!lacks_something(lacking)) throw;
+  }
+  if (lacking.empty() && verdict != "ok") {
+    throw Error(ErrorCode::kDamaged, fmt::format("the restored database fails quick_check: {}", verdict),
+                "restore an earlier point: litewright log DB");
+  }
+  if (lacking.empty()) return lacking;
+  // All but the order that the application's collation gives can be looked at in a connection that takes any:
+  // of its own, for a schema that was found wanting stays so.
+  try {
+    Connection tolerant(file.string(), ConnectionOptions{.mode = OpenMode::kImmutable});
+    tolerant.accept_unknown_collations();
+    if (quick_check(tolerant) == "ok") return {};
+  } catch (const Error& error) {
+    if (!lacks_something(error.what())) throw;
+  }
+  return lacking;
+}
+
 }  // namespace
 
-std::optional<std::string> check_restored(const std::filesystem::path& file, const RestoredCheck& wanted) {
-  if (!wanted.quick_check && !wanted.probe) return std::nullopt;
+RestoredVerdict check_restored(const std::filesystem::path& file, const RestoredCheck& wanted) {
+  RestoredVerdict verdict;
+  if (!wanted.quick_check && !wanted.probe) return verdict;
   Connection connection(file.string(), ConnectionOptions{.mode = OpenMode::kImmutable});
   if (wanted.quick_check) {
-    const std::string verdict = connection.query_text("PRAGMA quick_check(1)");
-    if (verdict != "ok") {
-      throw Error(ErrorCode::kDamaged, fmt::format("the restored database fails quick_check: {}", verdict),
-                  "restore an earlier point: litewright log DB");
-    }
+    verdict.not_checked = run_quick_check(connection, file);
+    verdict.quick_check = verdict.not_checked.empty();
   }
-  if (!wanted.probe) return std::nullopt;
+  if (!wanted.probe) return verdict;
   Statement probe = connection.prepare(*wanted.probe);
   if (!probe.step()) {
     throw Error(ErrorCode::kDamaged, fmt::format("the probe gave no row: {}", *wanted.probe));
   }
-  return probe.text(0);
+  verdict.probe = probe.text(0);
+  return verdict;
 }
 
 bool is_plain_sqlite(const std::filesystem::path& file) {

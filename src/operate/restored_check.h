@@ -12,9 +12,17 @@ struct RestoredCheck {
   std::optional<std::string> probe;  // a query that must give a row
 };
 
-// The probe's first column of its first row. The file must be one that nobody else changes: it is opened
-// without locks, and neither -wal nor -shm is looked at or made. Throws Error{kDamaged} where a check fails.
-std::optional<std::string> check_restored(const std::filesystem::path& file, const RestoredCheck& wanted);
+struct RestoredVerdict {
+  bool quick_check = false;          // it said ok
+  std::string not_checked = {};      // why this SQLite can't run it, in its words
+  std::optional<std::string> probe;  // the first column of the first row
+};
+
+// What only the application has (functions, collations, modules; a schema that a newer SQLite wrote) is no
+// fault of the file, which is proven by its checksum: quick_check is then left out, as far as it needs that.
+// The file must be one that nobody else changes: it is opened without locks, and neither -wal nor -shm is
+// looked at or made. Throws Error{kDamaged} where a check fails.
+RestoredVerdict check_restored(const std::filesystem::path& file, const RestoredCheck& wanted);
 
 // False: SQLite can't look inside (a SQLCipher database): only its checksum can be held against anything.
 bool is_plain_sqlite(const std::filesystem::path& file);

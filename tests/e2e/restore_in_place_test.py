@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -118,6 +119,29 @@ def read_only_archive(context):
         subprocess.run(["umount", mount])
 
 
+def only_the_application_can_check(context):
+    """Collations and functions that only the application has are no fault of what was restored."""
+    database = context.path("app.db")
+
+    def open_as_application():
+        connection = sqlite3.connect(database)
+        connection.create_collation("mine", lambda a, b: (a < b) - (a > b))
+        connection.create_function("fits", 1, lambda value: 1, deterministic=True)
+        return connection
+    for schema, told in (("CREATE TABLE t(a TEXT COLLATE mine PRIMARY KEY) WITHOUT ROWID", "no such collation sequence"),
+                         ("CREATE TABLE u(a CHECK(fits(a)))", "unknown function")):
+        connection = open_as_application()
+        connection.executescript(f"{schema}; INSERT INTO {schema.split('(')[0].split()[-1]} VALUES('x'), ('y');")
+        connection.close()
+        context.command("backup", database)
+        answer = context.command("restore", database, "--json").json
+        check("quick_check" in answer or told in answer["not_checked"], f"{schema}: {answer}")
+        context.command("verify", database, "--drill")
+        connection = open_as_application()
+        check(connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok", "not sound to the application")
+        connection.close()
+
+
 TESTS = [
     Test("restore in place killed at any step leaves one whole state, with a -wal",
          killed_at_every_step(DIES_WITH_WAL, "-wal", {}), 15),
@@ -126,4 +150,5 @@ TESTS = [
     Test("restore in place killed at any step leaves one whole state, without hard links",
          killed_at_every_step(DIES_WITH_WAL, "-wal", {"LITEWRIGHT_NO_LINKS": "1"}), 15),
     Test("restore in place from a read-only archive", read_only_archive, 4),
+    Test("what only the application can check is restored all the same", only_the_application_can_check, 10),
 ]
