@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "archive/chain_proof.h"
+#include "archive/companions.h"
 #include "archive/cover.h"
 #include "archive/documents.h"
 #include "archive/owner.h"
@@ -227,16 +228,19 @@ class ChainCheck {
     return best;
   }
 
-  // Where several lead on, the one that begins latest, of those the widest.
+  // Where several lead on, the one that begins latest, of those the widest: looked for from behind, where in
+  // a long line it stands.
   const SegmentEntry* next_unsettled(const SegmentChain& chain, const std::vector<bool>& settled) const {
-    const SegmentEntry* best = nullptr;
-    for (std::size_t i = 0; i < sound_.size() && sound_[i].header.base <= chain.reach; ++i) {
-      const SegmentEntry& entry = sound_[i];
-      const bool leads_on = !settled[i] && !entry.is_snapshot() && entry.last.txid > chain.reach &&
+    const auto base = [](const SegmentEntry& entry) { return entry.header.base; };
+    auto behind = std::ranges::upper_bound(sound_, chain.reach, {}, base);
+    while (behind != sound_.begin()) {
+      const SegmentEntry& entry = *--behind;
+      const bool leads_on = !settled[index_of(entry)] && !entry.is_snapshot() &&
+                            entry.last.txid > chain.reach &&
                             entry.header.page_size == chain.segments.front()->header.page_size;
-      if (leads_on) best = &entry;
+      if (leads_on) return &entry;
     }
-    return best;
+    return nullptr;
   }
 
   // The same commit in another segment must be the same state.
@@ -432,6 +436,9 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
   losses.add_missing(catalogue.missing());
   losses.add_unreachable(sound);
   losses.add_points(catalogue.points);
+  report.objects += verify_companions(store, catalogue.points, [&losses](const BadObject& bad) {
+    losses.add(bad.name, bad.reason, std::nullopt);
+  });
   try {
     if (read_owner(store)) report.objects++;
   } catch (const Error& error) {

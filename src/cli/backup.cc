@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archiver.h"
+#include "archive/companions.h"
 #include "archive/state_folder.h"
 #include "archive/verify.h"
 #include "base/progress.h"
@@ -79,21 +80,44 @@ void read_back(const ArchivePlace& place, Txid before) {
   }
 }
 
+// Before the point is made: a point that is there has its files.
+std::optional<CompanionSet> keep_files(const Invocation& invocation, const ArchivePlace& place,
+                                       const std::optional<std::string>& name) {
+  const std::vector<std::string>& given = invocation.all("file");
+  if (given.empty()) return std::nullopt;
+  if (!name) {
+    throw Error(ErrorCode::kUsage, "--file: files are kept with a named point",
+                "litewright backup DB --name NAME --file PATH");
+  }
+  const std::vector<std::filesystem::path> files(given.begin(), given.end());
+  return keep_companions(*place.store, *name, files, invocation.session.clock);
+}
+
+BackupOutcome make_point(const Invocation& invocation, const ArchivePlace& place,
+                         const std::optional<std::string>& name) {
+  auto owner = OwnerClient::connect(*place.store);
+  if (owner) return ask_owner(*owner, name);
+  require_followable(place.database);
+  const auto newest = Catalogue::load(*place.store).newest();
+  const BackupOutcome outcome = make_backup(invocation, place, name);
+  read_back(place, newest ? newest->txid : Txid(0));
+  return outcome;
+}
+
 int run_backup(const Invocation& invocation) {
   if (invocation.value("to")) return run_backup_copy(invocation);
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
   const Clock& clock = invocation.session.clock;
   const SteadyTime began = clock.steady();
   const auto name = invocation.value("name");
-  auto owner = OwnerClient::connect(*place.store);
+  const std::optional<CompanionSet> files = keep_files(invocation, place, name);
   BackupOutcome outcome;
-  if (owner) {
-    outcome = ask_owner(*owner, name);
-  } else {
-    require_followable(place.database);
-    const auto newest = Catalogue::load(*place.store).newest();
-    outcome = make_backup(invocation, place, name);
-    read_back(place, newest ? newest->txid : Txid(0));
+  try {
+    outcome = make_point(invocation, place, name);
+  } catch (const Error&) {
+    if (files && Catalogue::load(*place.store).find_point(*name) == nullptr)
+      remove_companions(*place.store, *name);
+    throw;
   }
   const std::chrono::duration<double> seconds = clock.steady() - began;
   Output& output = invocation.session.output;
@@ -101,12 +125,15 @@ int run_backup(const Invocation& invocation) {
                           name ? " (" + *name + ")" : "", outcome.followed ? "" : " and read back",
                           place.store->describe(),
                           format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(seconds))));
+  for (const Companion& file : files ? files->files : std::vector<Companion>())
+    output.line(fmt::format("kept with it: {}, {}", file.path, format_size(file.bytes)));
   nlohmann::ordered_json document = {{"txid", outcome.txid.value},
                                      {"followed", outcome.followed},
                                      {"bytes", outcome.new_bytes},
                                      {"seconds", seconds.count()},
                                      {"archive", place.store->describe()}};
   if (name) document["name"] = *name;
+  if (files) document["files"] = files->files.size();
   output.document(document);
   return 0;
 }
@@ -127,9 +154,15 @@ Command backup_command() {
            "gets its name; FILE.json beside it holds what is known of it. The archive is not touched.",
        .options = {{.name = "name",
                     .value = "NAME",
-                    .help = "name the point: kept until it is removed by hand"}},
+                    .help = "name the point: kept until it is removed by hand"},
+                   {.name = "file",
+                    .value = "PATH",
+                    .help = "keep this file (a key, configuration) with the named point",
+                    .repeatable = true}},
        .examples = {{"litewright backup app.db", "into app.db-archive/"},
                     {"litewright backup app.db --name before-upgrade", "a point to go back to by name"},
+                    {"litewright backup app.db --name before-upgrade --file /etc/app/key.pem",
+                     "with a file that belongs to it"},
                     {"litewright backup app.db --to /backup --label daily",
                      "/backup/app_backup_daily_20251105_143022.db.zst"},
                     {"litewright backup app.db --to settings.sql --table settings", "one table, as SQL"}},

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "archive/catalogue.h"
+#include "archive/companions.h"
 #include "archive/restore_estimate.h"
 #include "base/error.h"
 #include "base/host_name.h"
@@ -27,7 +28,8 @@ struct TimelineRow {
   std::uint32_t parent_epoch = 0;  // in an epoch's first commit
   std::uint32_t page_size = 0;
   std::vector<std::string> names = {};
-  const RestoreProof* proof = nullptr;  // the latest of this commit
+  std::vector<const Companion*> files = {};  // kept with the points of those names
+  const RestoreProof* proof = nullptr;       // the latest of this commit
   std::optional<std::chrono::duration<double>> restore_time = {};
 };
 
@@ -36,7 +38,12 @@ struct TimelineRow {
 class Timeline {
  public:
   Timeline(const ObjectStore& store, const Catalogue& catalogue, bool all)
-      : store_(store), catalogue_(catalogue), line_(catalogue.line()), estimate_(catalogue, host_name()) {
+      : store_(store),
+        catalogue_(catalogue),
+        line_(catalogue.line()),
+        estimate_(catalogue, host_name()),
+        companions_(list_companions(store, catalogue.points)) {
+    damaged_ = companions_.bad_objects;
     for (const NamedPoint& point : catalogue.points) names_.emplace(point.txid, point.name);
     for (const RestoreProof& proof : catalogue.proofs) proofs_[proof.txid] = &proof;
     shown_from_ = all ? Txid(0) : last_commits();
@@ -91,6 +98,10 @@ class Timeline {
                     .page_size = entry.header.page_size};
     for (auto [name, end] = names_.equal_range(commit.txid); name != end; ++name)
       row.names.push_back(name->second);
+    for (const CompanionSet& set : companions_.sets) {
+      if (std::ranges::find(row.names, set.point) == row.names.end()) continue;
+      for (const Companion& file : set.files) row.files.push_back(&file);
+    }
     const auto proof = proofs_.find(commit.txid);
     if (proof != proofs_.end()) row.proof = proof->second;
     row.restore_time = estimate_.of_commit(commit, row.page_size);
@@ -101,6 +112,7 @@ class Timeline {
   const Catalogue& catalogue_;
   std::vector<const SegmentEntry*> line_;
   RestoreEstimate estimate_;
+  CompanionListing companions_;
   std::multimap<Txid, std::string> names_;
   std::map<Txid, const RestoreProof*> proofs_;  // the latest of each commit
   std::set<Txid> wanted_;
@@ -121,6 +133,8 @@ nlohmann::ordered_json row_document(const TimelineRow& row) {
   if (row.commit.reconciled) document["gap_since"] = format_utc_time(row.commit.gap_since);
   if (row.parent_epoch != 0) document["parent_epoch"] = row.parent_epoch;
   if (!row.names.empty()) document["names"] = row.names;
+  for (const Companion* file : row.files)
+    document["files"].push_back({{"path", file->path}, {"bytes", file->bytes}});
   if (row.restore_time) document["restore_seconds"] = row.restore_time->count();
   return document;
 }
@@ -139,6 +153,7 @@ nlohmann::ordered_json proof_json(const RestoreProof& proof) {
 std::string remark(const TimelineRow& row) {
   std::string text;
   for (const std::string& name : row.names) text += (text.empty() ? "" : ", ") + name;
+  if (!row.files.empty()) text += fmt::format(" with {} files", row.files.size());
   const auto remark = [&text](const std::string& more) { text += (text.empty() ? "" : "; ") + more; };
   if (row.commit.reconciled) {
     remark(fmt::format("gap, reconciled: not followed from {} to {}", format_local_time(row.commit.gap_since),

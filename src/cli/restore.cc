@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive_pause.h"
+#include "archive/companions.h"
 #include "base/error.h"
 #include "base/process_table_linux.h"
 #include "base/progress.h"
@@ -13,6 +14,7 @@
 #include "cli/plain_copies.h"
 #include "cli/restore_point.h"
 #include "cli/stop_signal.h"
+#include "operate/restore_companions.h"
 #include "operate/restore_database.h"
 
 namespace litewright {
@@ -40,6 +42,8 @@ void print_report(Output& output, const RestoreReport& report, bool dry_run) {
         "{} is damaged; other objects gave the same commit. What it costs: litewright verify", object.name));
   }
   if (report.checked) output.line("quick_check: ok");
+  if (!report.not_checked.empty())
+    output.line("quick_check: left out, only the application can run it: " + report.not_checked);
   if (report.probe_result) output.line("probe: " + *report.probe_result);
   for (const std::string& kept : report.kept) output.line("kept the old file: " + kept);
 }
@@ -64,8 +68,34 @@ nlohmann::ordered_json report_document(const RestoreReport& report, bool dry_run
     document["damaged"].push_back({{"object", object.name}, {"what", object.reason}});
   if (report.pages_made) document["pages_made"] = *report.pages_made;
   if (report.checked) document["quick_check"] = "ok";
+  if (!report.not_checked.empty()) document["not_checked"] = report.not_checked;
   if (report.probe_result) document["probe"] = *report.probe_result;
   return document;
+}
+
+// The files to bring back with the point; nullopt where they are not asked for.
+std::optional<CompanionSet> wanted_files(const Invocation& invocation, const ArchivePlace& place) {
+  const bool in_place = invocation.flag("files-in-place");
+  if (!in_place && !invocation.value("with-files")) return std::nullopt;
+  if (in_place && invocation.value("with-files"))
+    throw Error(ErrorCode::kUsage, "--with-files and --files-in-place exclude each other");
+  const auto point = invocation.value("point");
+  if (!point) throw Error(ErrorCode::kUsage, "files are kept with named points", "name one: --point NAME");
+  auto set = read_companions(*place.store, *point);
+  if (set) return set;
+  throw Error(ErrorCode::kNoDatabase, fmt::format("no files were kept with point \"{}\"", *point),
+              "restore it without them");
+}
+
+void print_files(Output& output, const std::vector<PlacedCompanion>& files,
+                 nlohmann::ordered_json& document) {
+  for (const PlacedCompanion& file : files) {
+    output.line(fmt::format("{} {}", file.unchanged ? "as it was kept already:" : "restored", file.path));
+    if (file.kept) output.line("kept the old file: " + *file.kept);
+    nlohmann::ordered_json one = {{"path", file.path}, {"unchanged", file.unchanged}};
+    if (file.kept) one["kept"] = *file.kept;
+    document["files"].push_back(std::move(one));
+  }
 }
 
 int run_restore(const Invocation& invocation) {
@@ -91,16 +121,27 @@ int run_restore(const Invocation& invocation) {
     progress.set_total(all);
     progress.advance(done - std::min(done, progress.done()));
   };
+  const std::optional<CompanionSet> files = wanted_files(invocation, place);
+  std::optional<CompanionPlacement> placement;
+  if (files && !request.dry_run)
+    placement.emplace(*place.store, *files,
+                      invocation.flag("files-in-place") ? std::nullopt : invocation.value("with-files"));
   // An archiver that runs lets go of the database for as long as this takes, and compares afterwards; none
   // begins meanwhile.
   std::optional<ArchivePause> pause;
   if (request.in_place && !request.dry_run) pause.emplace(*place.store);
   const LinuxProcessTable processes;
   const RestoreReport report = restore_database(*place.store, processes, session.clock, request);
+  std::vector<PlacedCompanion> placed;
+  if (placement) placed = placement->put(session.clock.wall());
   pause.reset();
   progress.finish();
   print_report(session.output, report, request.dry_run);
-  session.output.document(report_document(report, request.dry_run));
+  nlohmann::ordered_json document = report_document(report, request.dry_run);
+  print_files(session.output, placed, document);
+  if (files && request.dry_run)
+    session.output.line(fmt::format("and {} files that were kept with it", files->files.size()));
+  session.output.document(document);
   return 0;
 }
 
@@ -127,6 +168,10 @@ Command restore_command() {
                     .value = "SQL",
                     .help = "a query that must give a row on the restored file"},
                    {.name = "delta", .help = "build on the file that is there: read only pages that differ"},
+                   {.name = "with-files",
+                    .value = "DIR",
+                    .help = "with the files that were kept with the point, below DIR by their whole paths"},
+                   {.name = "files-in-place", .help = "with those files, where they came from"},
                    {.name = "dry-run", .help = "say what would be done, write nothing"}},
        .examples = {{"litewright restore app.db --at -15m -o before.db",
                      "as it was a quarter of an hour ago"},

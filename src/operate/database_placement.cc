@@ -120,4 +120,9 @@ std::vector<std::string> put_in_place(DurableFile& file, const fs::path& target,
   return kept;
 }
 
+std::optional<std::string> keep_file_aside(const fs::path& file, WallTime now) {
+  std::string name = free_name(file, now);
+  return keep(file, name) ? std::optional(std::move(name)) : std::nullopt;
+}
+
 }  // namespace litewright

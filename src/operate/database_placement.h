@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,9 @@ void refuse_while_open(const ProcessTable& processes, const std::filesystem::pat
 // target is as it was.
 std::vector<std::string> put_in_place(DurableFile& file, const std::filesystem::path& target,
                                       const ProcessTable& processes, WallTime now);
+
+// Keeps one file as FILE.before-restore-TIME, at no moment without a name; the new name, or nullopt where
+// there is no such file. The folder is not synced.
+std::optional<std::string> keep_file_aside(const std::filesystem::path& file, WallTime now);
 
 }  // namespace litewright
