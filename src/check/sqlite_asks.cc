@@ -1,0 +1,130 @@
+#include "check/sqlite_asks.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "check/index_sql.h"
+#include "sqlite/connection_deadline.h"
+#include "sqlite/sql_names.h"
+
+namespace litewright {
+namespace {
+
+// A query's column as it would stand in a record.
+void add_column(const Statement& row, int column, KeyCollation collation, KeyBuffer& key) {
+  std::byte number[8];
+  const auto stored = [&](std::uint32_t type, std::uint64_t bits) {
+    store_be64(number, 0, bits);
+    key.add({.type = type, .bytes = number}, collation, false);
+  };
+  switch (row.type(column)) {
+    case ValueType::kNull:
+      return key.add({}, collation, false);
+    case ValueType::kInteger:
+      return key.add_integer(row.integer(column));
+    case ValueType::kReal:
+      return stored(7, std::bit_cast<std::uint64_t>(row.real(column)));
+    case ValueType::kText:
+      return key.add({.type = 13, .bytes = row.bytes(column)}, collation, false);
+    case ValueType::kBlob:
+      return key.add({.type = 12, .bytes = row.bytes(column)}, collation, false);
+  }
+}
+
+// SELECT the values of an entry, in its order, from the rows that the index wants.
+std::optional<std::string> keys_query(const IndexPlan& index) {
+  IndexSql parts;
+  if (!index.index->sql.empty()) {
+    auto parsed = parse_index_sql(index.index->sql);
+    if (!parsed) return std::nullopt;
+    parts = std::move(*parsed);
+  }
+  std::string values;
+  for (std::size_t i = 0; i < index.fields.size(); i++) {
+    const IndexColumn& column = index.index->columns[i];
+    if (i > 0) values += ", ";
+    if (column.source == IndexColumn::Source::kRowid) {
+      const std::string name = index.table->rowid_name();
+      if (name.empty()) return std::nullopt;
+      values += name;
+    } else if (column.source == IndexColumn::Source::kColumn) {
+      values += quoted_name(index.table->columns[column.column].name);
+    } else if (i < parts.keys.size()) {
+      values += "(" + parts.keys[i] + "\n)";
+    } else {
+      return std::nullopt;
+    }
+  }
+  std::string sql = "SELECT " + values + " FROM " + quoted_name(index.table->name) + " NOT INDEXED";
+  if (!parts.where.empty()) sql += " WHERE " + parts.where;
+  return sql;
+}
+
+std::string row_text(const IndexPlan& index, const Statement& row) {
+  std::string text;
+  for (std::size_t i = 0; i < index.fields.size(); i++) {
+    const IndexColumn& column = index.index->columns[i];
+    const auto at = static_cast<int>(i);
+    if (column.source == IndexColumn::Source::kRowid) return fmt::format("rowid {}", row.integer(at));
+    if (column.source == IndexColumn::Source::kExpression) continue;
+    if (index.table->columns[column.column].key_position == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += row.type(at) == ValueType::kBlob ? std::string("a BLOB") : row.text(at);
+  }
+  return "row " + text;
+}
+
+}  // namespace
+
+std::uint64_t SqliteAsks::run(const std::string& sql, const std::function<void(const Statement&)>& row) {
+  if (deadline_ && std::chrono::steady_clock::now() > *deadline_) {
+    throw Error(ErrorCode::kLocked, "the time for queries is up");
+  }
+  asked_++;
+  const ConnectionDeadline watch(connection_, deadline_);
+  Statement statement = connection_.prepare(sql);
+  std::uint64_t rows = 0;
+  for (; statement.step(); rows++) row(statement);
+  return rows;
+}
+
+std::optional<std::string> SqliteAsks::keys(const IndexPlan& index, KeyEncoding encoding, bool named,
+                                            const std::function<void(const Key&)>& take) {
+  const auto sql = keys_query(index);
+  if (!sql) return "its definition can't be read";
+  KeyHasher hasher(encoding);
+  try {
+    run(*sql, [&](const Statement& row) {
+      hasher.key().clear();
+      for (std::size_t i = 0; i < index.fields.size(); i++) {
+        add_column(row, static_cast<int>(i), index.fields[i].collation, hasher.key());
+      }
+      take({.hash = hasher.hash(), .row = named ? row_text(index, row) : std::string()});
+    });
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+SqliteAsks::Answer SqliteAsks::check_table(const std::string& table, bool whole) {
+  Answer answer;
+  try {
+    run(fmt::format("PRAGMA {}({})", whole ? "integrity_check" : "quick_check", quoted_name(table)),
+        [&](const Statement& row) {
+          if (row.text(0) != "ok") answer.complaints.push_back(row.text(0));
+        });
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kDamaged) {
+      answer.complaints.emplace_back(error.what());
+    } else {
+      answer.refused = error.what();
+    }
+  }
+  return answer;
+}
+
+}  // namespace litewright

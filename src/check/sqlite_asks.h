@@ -1,0 +1,51 @@
+// What only SQLite can evaluate, asked on the snapshot's own connection, one table or index at a time: the
+// keys that rows ask an index with expressions for, and a table's CHECK constraints.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "check/check_plan.h"
+#include "check/row_judge.h"
+#include "sqlite/connection.h"
+
+namespace litewright {
+
+// One thread's. Whatever SQLite refuses (a function that only the application has, the time that is up) comes
+// back as the reason, never as an exception.
+class SqliteAsks {
+ public:
+  // `deadline`: of all questions together; none where it is not there.
+  SqliteAsks(Connection& connection, std::optional<std::chrono::steady_clock::time_point> deadline)
+      : connection_(connection), deadline_(deadline) {}
+
+  struct Key {
+    std::uint64_t hash = 0;
+    std::string row = {};  // "rowid 17", or the primary key's values
+  };
+  // Each key the rows ask `index` for. `named`: whether Key::row is wanted. Returns why it could not be done.
+  std::optional<std::string> keys(const IndexPlan& index, KeyEncoding encoding, bool named,
+                                  const std::function<void(const Key&)>& take);
+
+  // What PRAGMA quick_check (integrity_check where `whole`) says of one table; nothing where it is sound.
+  struct Answer {
+    std::vector<std::string> complaints = {};
+    std::optional<std::string> refused = {};
+  };
+  Answer check_table(const std::string& table, bool whole);
+
+  std::uint64_t asked() const { return asked_; }
+
+ private:
+  std::uint64_t run(const std::string& sql, const std::function<void(const Statement&)>& row);
+
+  Connection& connection_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  std::uint64_t asked_ = 0;
+};
+
+}  // namespace litewright
