@@ -1,10 +1,10 @@
 #include "check/check_plan.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/bytes.h"
 #include "check/column_defaults.h"
+#include "check/schema_sql.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
@@ -50,16 +50,6 @@ bool has_rule(const SchemaTable& table, const SchemaColumn& column) {
   return column.not_null || rule.allowed != kAny || rule.no_numeric_text;
 }
 
-// CHECK as a word of its own anywhere: asking SQLite needlessly does no harm.
-bool mentions_check(std::string_view sql) {
-  const auto word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  for (std::size_t at = 0; at + 5 <= sql.size(); at++) {
-    if (!same_name(sql.substr(at, 5), "check")) continue;
-    if ((at == 0 || !word(sql[at - 1])) && (at + 5 == sql.size() || !word(sql[at + 5]))) return true;
-  }
-  return false;
-}
-
 KeyField field_of(const SchemaTable& table, const IndexColumn& of,
                   const std::vector<DefaultValue>& defaults) {
   KeyField field{.descending = of.descending, .collation = key_collation(of.collation)};
@@ -101,7 +91,7 @@ IndexPlan index_plan(const SchemaTable& table, const SchemaIndex& index,
 
 void add_table(const SchemaTable& table, const std::string& encoding, CheckPlan& out) {
   const std::vector<DefaultValue> defaults = column_defaults(table, encoding);
-  TablePlan plan{.table = &table, .rows_by_sqlite = mentions_check(table.sql)};
+  TablePlan plan{.table = &table, .checks = check_expressions(table.sql)};
   for (std::size_t i = 0; i < table.columns.size(); i++) {
     const SchemaColumn& column = table.columns[i];
     if (column.stored_at) plan.stored_columns = std::max(plan.stored_columns, *column.stored_at + 1);

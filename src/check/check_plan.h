@@ -65,7 +65,8 @@ struct TablePlan {
   std::vector<ColumnRule> rules = {};
   std::vector<std::size_t> indexes = {};  // in CheckPlan::indexes, to be held against the rows
   std::optional<std::size_t> key = {};    // WITHOUT ROWID: the plan of its own b-tree
-  bool rows_by_sqlite = false;            // CHECK, a virtual column with rules
+  std::vector<std::string> checks = {};   // CHECK constraints' expressions
+  bool rows_by_sqlite = false;            // a virtual column has rules
 };
 
 struct CheckPlan {

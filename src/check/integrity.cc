@@ -146,6 +146,14 @@ void IntegrityCheck::ask_about_rows() {
     findings_->not_checked("index " + index.index->name, *refused);
   }
   for (const TablePlan& table : plan_.tables) {
+    if (table.checks.empty() || asks_ == nullptr) continue;
+    const auto refused =
+        asks_->checks(table, kMostRowsNamed, [&](const std::string& row, const std::string& check) {
+          findings_->check_broken(*table.table, row, check);
+        });
+    if (refused) findings_->not_checked("CHECK of table " + table.table->name, *refused);
+  }
+  for (const TablePlan& table : plan_.tables) {
     if (!table.rows_by_sqlite || asks_ == nullptr) continue;
     const SqliteAsks::Answer answer = asks_->check_table(table.table->name, false);
     for (const std::string& complaint : answer.complaints) {

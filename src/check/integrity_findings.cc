@@ -188,6 +188,15 @@ void IntegrityFindings::sums_differ(const IndexPlan& index, const KeySum& rows, 
   add(std::move(finding));
 }
 
+void IntegrityFindings::check_broken(const SchemaTable& table, const std::string& row,
+                                     const std::string& check) {
+  Finding finding = about("integrity.check", "table " + table.name,
+                          fmt::format("{} of table {} breaks CHECK({})", row, table.name, check), false);
+  finding.figures = {{"row", row}};
+  finding.remedy.clear();  // the application's own data: only it knows what is right
+  add(std::move(finding));
+}
+
 void IntegrityFindings::sqlite_says(const std::string& object, const std::string& complaint) {
   add(about("integrity.sqlite", object, fmt::format("SQLite says of {}: {}", object, complaint), false));
 }

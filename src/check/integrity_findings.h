@@ -30,6 +30,7 @@ class IntegrityFindings {
   void missing(const IndexPlan& index, const std::string& row);
   void extra(const IndexPlan& index, const std::string& row);
   void sums_differ(const IndexPlan& index, const KeySum& rows, const KeySum& entries);
+  void check_broken(const SchemaTable& table, const std::string& row, const std::string& check);
   void sqlite_says(const std::string& object, const std::string& complaint);
   void schema(const std::string& what);
   void not_checked(const std::string& object, const std::string& what);

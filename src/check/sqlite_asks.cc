@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "check/index_sql.h"
+#include "check/schema_sql.h"
 #include "sqlite/connection_deadline.h"
 #include "sqlite/sql_names.h"
 
@@ -103,6 +103,43 @@ std::optional<std::string> SqliteAsks::keys(const IndexPlan& index, KeyEncoding 
         add_column(row, static_cast<int>(i), index.fields[i].collation, hasher.key());
       }
       take({.hash = hasher.hash(), .row = named ? row_text(index, row) : std::string()});
+    });
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+// By a query of our own: a connection that may only read does not even keep the constraints, and its
+// integrity_check passes over them.
+std::optional<std::string> SqliteAsks::checks(
+    const TablePlan& plan, std::size_t most,
+    const std::function<void(const std::string& row, const std::string& check)>& broken) {
+  const SchemaTable& table = *plan.table;
+  std::string names, broken_ones, any;
+  int name_count = 0;
+  const auto add_name = [&](const std::string& name) { names += (name_count++ == 0 ? "" : ", ") + name; };
+  if (table.without_rowid) {
+    for (const SchemaColumn& column : table.columns) {
+      if (column.key_position != 0) add_name(quoted_name(column.name));
+    }
+  } else {
+    add_name(table.rowid_name().empty() ? "0" : table.rowid_name());
+  }
+  for (const std::string& check : plan.checks) {
+    const std::string one = "(NOT (" + check + "\n))";
+    broken_ones += ", " + one;
+    any += (any.empty() ? "" : " OR ") + one;
+  }
+  const std::string sql = "SELECT " + names + broken_ones + " FROM " + quoted_name(table.name) +
+                          " NOT INDEXED WHERE " + any + " LIMIT " + std::to_string(most);
+  try {
+    run(sql, [&](const Statement& row) {
+      std::string name = table.without_rowid ? "row " : "rowid ";
+      for (int i = 0; i < name_count; i++) name += (i == 0 ? "" : ", ") + row.text(i);
+      for (std::size_t i = 0; i < plan.checks.size(); i++) {
+        if (row.integer(name_count + static_cast<int>(i)) != 0) broken(name, plan.checks[i]);
+      }
     });
   } catch (const Error& error) {
     return error.what();

@@ -31,6 +31,12 @@ class SqliteAsks {
   std::optional<std::string> keys(const IndexPlan& index, KeyEncoding encoding, bool named,
                                   const std::function<void(const Key&)>& take);
 
+  // The rows that break one of the table's CHECK constraints, at most `most`. `broken` gets the row's name
+  // and the constraint. Returns why it could not be done.
+  std::optional<std::string> checks(
+      const TablePlan& table, std::size_t most,
+      const std::function<void(const std::string& row, const std::string& check)>& broken);
+
   // What PRAGMA quick_check (integrity_check where `whole`) says of one table; nothing where it is sound.
   struct Answer {
     std::vector<std::string> complaints = {};

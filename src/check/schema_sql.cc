@@ -1,5 +1,6 @@
-#include "check/index_sql.h"
+#include "check/schema_sql.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "sqlite/sql_names.h"
@@ -95,6 +96,30 @@ std::optional<IndexSql> parse_index_sql(std::string_view sql) {
   // A comment at the end would swallow what is put behind it.
   result.where += "\n";
   return result;
+}
+
+// CHECK is a keyword: unquoted it is nothing else. Within the list of columns it begins a constraint.
+std::vector<std::string> check_expressions(std::string_view sql) {
+  const std::vector<Token> tokens = tokens_of(sql);
+  std::vector<std::string> expressions;
+  int depth = 0;
+  for (std::size_t at = 0; at < tokens.size(); at++) {
+    if (tokens[at].text == "(") depth++;
+    if (tokens[at].text == ")") depth--;
+    if (depth != 1 || !same_name(tokens[at].text, "check")) continue;
+    if (at + 1 == tokens.size() || tokens[at + 1].text != "(") continue;
+    const std::size_t from = at + 2;
+    std::size_t to = from;
+    for (int inner = 1; to < tokens.size(); to++) {
+      if (tokens[to].text == "(") inner++;
+      if (tokens[to].text == ")" && --inner == 0) break;
+    }
+    if (to == tokens.size() || to == from) break;
+    const std::size_t end = tokens[to - 1].at + tokens[to - 1].text.size();
+    expressions.emplace_back(sql.substr(tokens[from].at, end - tokens[from].at));
+    at = to;
+  }
+  return expressions;
 }
 
 }  // namespace litewright

@@ -1,4 +1,5 @@
-// What CREATE INDEX says in its own words: the expressions of its key and its WHERE.
+// What the schema says in its own words, where SQLite's pragmas leave it out: the expressions of an index's
+// key and its WHERE, a table's CHECK constraints.
 #pragma once
 
 #include <optional>
@@ -15,5 +16,9 @@ struct IndexSql {
 
 // `sql` as sqlite_schema has it. Empty where it does not read as a CREATE INDEX.
 std::optional<IndexSql> parse_index_sql(std::string_view sql);
+
+// The expressions of a CREATE TABLE's CHECK constraints, of columns and of the table, without their
+// parentheses.
+std::vector<std::string> check_expressions(std::string_view sql);
 
 }  // namespace litewright

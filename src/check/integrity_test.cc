@@ -1,0 +1,139 @@
+#include "check/integrity.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "base/test_folder.h"
+#include "check/damage_samples.h"
+
+namespace litewright {
+namespace {
+
+const SystemClock kClock;
+
+struct Verdict {
+  bool sound = false;
+  std::string said = {};
+};
+
+Verdict sqlite_verdict(const std::string& path) {
+  try {
+    // One that may only read passes over CHECK.
+    Connection db(path, {.mode = OpenMode::kReadWrite});
+    Statement rows = db.prepare("PRAGMA integrity_check");
+    Verdict verdict;
+    while (rows.step()) verdict.said += rows.text(0) + "\n";
+    verdict.sound = verdict.said == "ok\n";
+    return verdict;
+  } catch (const Error& error) {
+    return {.said = error.what()};
+  }
+}
+
+IntegrityReport check_file(const std::string& path, IntegrityOptions options = {}) {
+  PageSnapshot snapshot(path, kClock);
+  SnapshotPages pages(snapshot);
+  const SchemaMap schema = read_schema_map(snapshot.connection());
+  options.database = "app.db";
+  if (options.threads == 0) options.threads = 2;
+  return check_integrity(pages, schema, options);
+}
+
+Verdict our_verdict(const std::string& path) {
+  try {
+    const IntegrityReport report = check_file(path);
+    Verdict verdict{.sound = report.sound()};
+    for (const Finding& finding : report.findings) verdict.said += finding_to_text(finding);
+    return verdict;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    return {.said = error.what()};
+  }
+}
+
+// LITEWRIGHT_DAMAGED=1000: the long form.
+std::size_t damaged_files() {
+  const char* const wanted = std::getenv("LITEWRIGHT_DAMAGED");
+  return wanted == nullptr ? 150 : std::strtoul(wanted, nullptr, 10);
+}
+
+std::uint64_t seed() {
+  const char* const wanted = std::getenv("LITEWRIGHT_SEED");
+  return wanted == nullptr ? 1 : std::strtoull(wanted, nullptr, 10);
+}
+
+class IntegrityVerdicts : public testing::Test {
+ protected:
+  // Holds both verdicts against each other; keeps the file of the first that differ, where asked.
+  void compare(std::uint64_t number) {
+    const Verdict sqlite = sqlite_verdict(path_), ours = our_verdict(path_);
+    (sqlite.sound ? sound_ : damaged_)++;
+    EXPECT_EQ(ours.sound, sqlite.sound) << "number " << number << "\nSQLite:\n"
+                                        << sqlite.said << "\nours:\n"
+                                        << ours.said;
+    if (ours.sound == sqlite.sound) return;
+    const char* const keep = std::getenv("LITEWRIGHT_KEEP");
+    if (keep != nullptr)
+      write_content(std::string(keep) + "/" + std::to_string(number) + ".db", file_content(path_));
+  }
+
+  TestFolder folder_;
+  std::string path_ = folder_.path("app.db");
+  std::size_t sound_ = 0, damaged_ = 0;
+};
+
+TEST_F(IntegrityVerdicts, AreThoseOfSqliteOnHealthyDatabasesOfAllKinds) {
+  for (const int page_size : {512, 1024, 4096, 65536}) {
+    for (const char* const encoding : {"UTF-8", "UTF-16le", "UTF-16be"}) {
+      SampleRandom random(seed());
+      std::filesystem::remove(path_);
+      make_sample(path_, {.page_size = page_size, .auto_vacuum = page_size % 3, .encoding = encoding},
+                  random);
+      compare(static_cast<std::uint64_t>(page_size));
+    }
+  }
+  EXPECT_EQ(sound_, 12U);
+}
+
+TEST_F(IntegrityVerdicts, AreThoseOfSqliteOnDamagedPages) {
+  const std::size_t files = damaged_files();
+  for (std::size_t i = 0; i < files;) {
+    SampleRandom random(seed() * 1000003 + i);
+    const SampleKind kind = sample_kind(random);
+    std::filesystem::remove(path_);
+    make_sample(path_, kind, random);
+    const std::vector<std::byte> healthy = file_content(path_);
+    for (int n = 0; n < 25 && i < files; n++, i++) {
+      std::vector<std::byte> content = healthy;
+      SampleRandom harm(seed() * 7919 + i);
+      harm_bytes(content, static_cast<std::size_t>(kind.page_size), harm);
+      write_content(path_, content);
+      compare(i);
+    }
+  }
+  std::printf("%zu damaged, %zu unharmed by the change\n", damaged_, sound_);
+  EXPECT_GT(damaged_, files / 3);
+}
+
+TEST_F(IntegrityVerdicts, AreThoseOfSqliteWhereOnlyIndexesAndRulesDisagree) {
+  const std::size_t files = damaged_files() / 2;
+  std::vector<std::byte> healthy;
+  for (std::size_t i = 0; i < files; i++) {
+    SampleRandom random(seed() * 104729 + i);
+    if (i % 25 == 0) {
+      std::filesystem::remove(path_);
+      make_sample(path_, sample_kind(random), random);
+      healthy = file_content(path_);
+    }
+    write_content(path_, healthy);
+    harm_by_sql(path_, random);
+    compare(i);
+  }
+  std::printf("%zu disagree, %zu agree all the same\n", damaged_, sound_);
+  EXPECT_GT(damaged_, files / 3);
+}
+
+}  // namespace
+}  // namespace litewright
