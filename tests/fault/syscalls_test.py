@@ -365,8 +365,9 @@ def every_call_fails(operation, kinds=KINDS, errors=ERRORS):
         calls = count_calls(operation, disk, kinds)
         all_faults = [Fault(kind, at, error, ever) for kind in kinds for at in range(1, calls[kind] + 1)
                       for error in errors for ever in (False, True)]
+        wanted = int(os.environ.get("LITEWRIGHT_FAULTS", len(all_faults)))
         if context.long:
-            chosen = all_faults
+            chosen = all_faults if wanted >= len(all_faults) else context.random.sample(all_faults, wanted)
         else:
             of_kind = [[fault for fault in all_faults if fault.kind == kind] for kind in kinds]
             chosen = [context.random.choice(faults) for _ in range(-(-SHORT_FAULTS // len(kinds))) for faults in of_kind if faults]

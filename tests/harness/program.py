@@ -106,9 +106,11 @@ class Context:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
+            where = standing(process.pid)
             process.kill()
             out, err = process.communicate()
-            raise Failed(f"{' '.join(map(str, command))} did not end within {timeout} s; stdout {out[-300:]!r}, stderr {err[-300:]!r}")
+            raise Failed(f"{' '.join(map(str, command))} did not end within {timeout} s: {where}; stdout {out[-300:]!r}, "
+                         f"stderr {err[-300:]!r}")
         return Answer(process.returncode, out, err)
 
     def command(self, *words, status=0, **options):
@@ -141,6 +143,20 @@ class Context:
         report = self.command("verify", database, "--json").json
         check(report["damage"] == [] and report["missing"] == [], f"verify: {report}")
         return report
+
+
+def standing(pid):
+    """What each thread of a process waits for, and how much it has worked: tells a hang from a busy machine."""
+    threads = []
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            words = (task / "stat").read_text().rpartition(")")[2].split()
+            threads.append(f"{words[0]} {(task / 'wchan').read_text() or 'running'}, user {words[11]} and system {words[12]} ticks, "
+                           f"system call {(task / 'syscall').read_text().strip()}")
+        except OSError as error:
+            threads.append(str(error))
+    load = pathlib.Path("/proc/loadavg").read_text().strip()
+    return f"{len(threads)} threads ({'; '.join(threads)}), load {load}"
 
 
 def send(pids, how):
