@@ -2,14 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "base/error.h"
+#include "base/test_zone.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -18,19 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
-
-// Holds libc's zone for one scope.
-class Zone {
- public:
-  explicit Zone(const char* name) {
-    ::setenv("TZ", name, 1);
-    ::tzset();
-  }
-  ~Zone() {
-    ::unsetenv("TZ");
-    ::tzset();
-  }
-};
 
 WallTime time_of(std::string_view text) { return parse_time(text, WallTime{}); }
 
@@ -165,7 +151,7 @@ std::vector<KeepPoint> any_points(WallTime now) {
 RC_GTEST_PROP(KeepRules, KeepWhatANaiveModelKeeps, ()) {
   const char* const zones[] = {"UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe",
                                "Asia/Kathmandu"};
-  const Zone zone(zones[*rc::gen::inRange(0, 5)]);
+  const TestZone zone(zones[*rc::gen::inRange(0, 5)]);
   // Around both clock changes of 2026 in each of them, and somewhere in the year.
   const std::int64_t nows[] = {1'774'750'000, 1'775'100'000, 1'792'900'000, 1'793'700'000, 1'786'000'000};
   const WallTime now(seconds(nows[*rc::gen::inRange(0, 5)] + *rc::gen::inRange(0, 100'000)));
@@ -175,7 +161,7 @@ RC_GTEST_PROP(KeepRules, KeepWhatANaiveModelKeeps, ()) {
 }
 
 RC_GTEST_PROP(KeepRules, WhatIsThinnedDayByDayIsWhatIsThinnedAtOnce, ()) {
-  const Zone zone("Europe/Berlin");
+  const TestZone zone("Europe/Berlin");
   KeepRules rules = default_keep_rules();
   const WallTime end = time_of("2026-11-20T13:03:05Z");
   std::vector<KeepPoint> all = any_points(end);
@@ -203,7 +189,7 @@ RC_GTEST_PROP(KeepRules, WhatIsThinnedDayByDayIsWhatIsThinnedAtOnce, ()) {
 }
 
 TEST(KeepRules, ADayEndsAtLocalMidnight) {
-  const Zone zone("Europe/Berlin");
+  const TestZone zone("Europe/Berlin");
   KeepRules rules;
   rules.of(KeepPeriod::kDay) = KeepSpan{.count = 10, .within = {}};
   const auto points = points_at({"2026-11-20T22:59:00Z", "2026-11-19T23:00:00Z", "2026-11-19T22:59:59Z"});
@@ -211,7 +197,7 @@ TEST(KeepRules, ADayEndsAtLocalMidnight) {
 }
 
 TEST(KeepRules, TheHourThatAClockChangeRepeatsIsTwoHoursAndItsDayIsOne) {
-  const Zone zone("Europe/Berlin");
+  const TestZone zone("Europe/Berlin");
   // 02:30 summer time and 02:30 winter time of the night of the change.
   const auto points = points_at({"2026-10-25T01:30:00Z", "2026-10-25T00:30:00Z", "2026-10-24T23:30:00Z"});
   KeepRules hourly, daily;
@@ -223,7 +209,7 @@ TEST(KeepRules, TheHourThatAClockChangeRepeatsIsTwoHoursAndItsDayIsOne) {
 }
 
 TEST(KeepRules, AWeekBeginsOnMonday) {
-  const Zone zone("UTC");
+  const TestZone zone("UTC");
   KeepRules rules;
   rules.of(KeepPeriod::kWeek) = KeepSpan{.count = 5, .within = {}};
   const auto points =
@@ -232,7 +218,7 @@ TEST(KeepRules, AWeekBeginsOnMonday) {
 }
 
 TEST(KeepRules, SayWhyAPointStays) {
-  const Zone zone("UTC");
+  const TestZone zone("UTC");
   KeepRules rules;
   rules.last = 2;
   rules.min = 1;

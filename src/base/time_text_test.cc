@@ -2,30 +2,16 @@
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <vector>
 
 #include "base/error.h"
+#include "base/test_zone.h"
 
 namespace litewright {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Holds libc's zone for one scope.
-class Zone {
- public:
-  explicit Zone(const char* name) {
-    ::setenv("TZ", name, 1);
-    ::tzset();
-  }
-  ~Zone() {
-    ::unsetenv("TZ");
-    ::tzset();
-  }
-};
 
 WallTime at(std::int64_t utc_seconds, std::int64_t nanos = 0) {
   return WallTime(std::chrono::seconds(utc_seconds) + std::chrono::nanoseconds(nanos));
@@ -78,7 +64,7 @@ TEST(TimeText, ParsesEveryFormInEveryZone) {
       {"Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T14:45:00.000000000Z"},
   };
   for (const Case& c : cases) {
-    const Zone zone(c.zone);
+    const TestZone zone(c.zone);
     EXPECT_EQ(format_utc_time(parse_time(c.text, kNow)), c.utc) << c.zone << " " << c.text;
   }
 }
@@ -130,13 +116,13 @@ RC_GTEST_PROP(TimeText, UtcTextGivesTheSameNanosecondBack, ()) {
 }
 
 RC_GTEST_PROP(TimeText, LocalTextGivesTheSameSecondBackWhereTheClockDoesNotRepeat, ()) {
-  const Zone zone("America/Sao_Paulo");  // no clock changes since 2019
+  const TestZone zone("America/Sao_Paulo");  // no clock changes since 2019
   const WallTime time = at(*rc::gen::inRange<std::int64_t>(1'600'000'000, 3'000'000'000));
   RC_ASSERT(parse_time(format_local_time(time), kNow) == time);
 }
 
 TEST(TimeText, ShowsLocalTimes) {
-  const Zone zone("America/New_York");
+  const TestZone zone("America/New_York");
   EXPECT_EQ(format_local_time(kNow), "2026-11-20 08:03:05");
   EXPECT_EQ(format_local_time(kNow, Precision::kMilliseconds), "2026-11-20 08:03:05.250");
 }

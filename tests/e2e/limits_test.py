@@ -182,6 +182,16 @@ def follow(context, path, archive, *words, **options):
     return protected, (protected.following["txid"], application.value(path, "SELECT n FROM litewright_test_counter"))
 
 
+@contextlib.contextmanager
+def followed_until_full(context):
+    """`protect`, whose archive has a disk of its own that has just run full: (path, archive, protected, first, filler)."""
+    path, disk = new_database(context), context.path("disk")
+    archive = os.path.join(disk, "archive")
+    with tmpfs(disk, 64 * MIB):
+        protected, first = follow(context, path, archive)
+        yield path, archive, protected, first, fill(disk)
+
+
 def leave(protected, status=0):
     check(protected.running, f"protect ended by itself with {protected.process.poll()}: {protected.errors}")
     protected.stop(status=status)
@@ -229,11 +239,7 @@ def disk_full(context):
 
 def full_while_following(context):
     """The disk fills under a follower: every commit waits, is said to wait, and arrives."""
-    path, disk = new_database(context), context.path("disk")
-    archive = os.path.join(disk, "archive")
-    with tmpfs(disk, 64 * MIB):
-        protected, first = follow(context, path, archive)
-        filler = fill(disk)
+    with followed_until_full(context) as (path, archive, protected, first, filler):
         application_at_work = load(context, path, 2, "--pause-us", 1000)
         found = wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
         check("No space left" in found["meaning"] and found["remedy"] == f"df -h {archive}", f"the finding: {found}")
@@ -417,11 +423,7 @@ def spool_after_kill(context):
 
 def spool_overtaken(context):
     """While its spool waited the archive went on under another state folder: the spool is dropped, and that is said."""
-    path, disk = new_database(context), context.path("disk")
-    archive = os.path.join(disk, "archive")
-    with tmpfs(disk, 64 * MIB):
-        protected, first = follow(context, path, archive)
-        filler = fill(disk)
+    with followed_until_full(context) as (path, archive, protected, first, filler):
         unhurt(load(context, path, .5, "--pause-us", 1000))
         wait_finding(protected, "archive.unwritable", "warning", SAID_WITHIN)
         time.sleep(1)
