@@ -7,6 +7,7 @@
 // run or segment).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,7 +24,7 @@
 
 namespace litewright {
 
-inline constexpr std::uint16_t kSegmentFormatVersion = 1;
+inline constexpr std::uint16_t kSegmentFormatVersion = 2;  // written; all from 1 on are read
 
 struct PageVersion {
   enum class Kind : std::uint8_t { kWhole = 0, kDelta = 1 };
@@ -55,6 +56,16 @@ struct WalPosition {
   bool operator==(const WalPosition&) const = default;
 };
 
+// What a segment's writer knew of the line that the segment was built on: the state after an earlier commit.
+// Another segment that gives that commit must agree, or one of the two is of another line
+// (archive/state_witness.h).
+struct StateWitness {
+  Txid txid;                // 0: none
+  std::uint64_t check = 0;  // the low 8 bytes of the whole database's checksum after it
+  bool operator==(const StateWitness&) const = default;
+};
+using StateWitnesses = std::array<StateWitness, 6>;
+
 struct SegmentHeader {
   std::uint32_t page_size = 0;
   std::uint32_t epoch = 1;         // an unbroken line of commits
@@ -62,6 +73,7 @@ struct SegmentHeader {
   std::uint64_t fence = 0;         // the owner's number when it was written
   Txid base;                       // exclusive
   Txid last;                       // inclusive
+  StateWitnesses witnesses{};      // the first is of `base`; all none before format version 2
 };
 
 // "segments/0000000000000001-0000000000000400.lws": base and last, decimal, 16 digits (20 where they need

@@ -47,8 +47,23 @@ std::optional<CommitRecord> decode_commit(ByteReader& from) {
   return commit;
 }
 
+// Whether this program reads that version.
+bool is_known(std::optional<std::uint16_t> version) {
+  return version && *version >= 1 && *version <= kSegmentFormatVersion;
+}
+
 bool valid_range(const SegmentHeader& header) {
   return valid_page_size(header.page_size) && header.base < header.last && header.epoch > 0;
+}
+
+// False: they are of commits that the segment can't have been built on.
+bool decode_witnesses(ByteReader& from, SegmentHeader& header) {
+  for (StateWitness& witness : header.witnesses) {
+    witness.txid = Txid(from.u64());
+    witness.check = from.u64();
+    if (witness.txid > header.last || (witness.txid.value == 0 && witness.check != 0)) return false;
+  }
+  return from.ok();
 }
 
 }  // namespace
@@ -74,7 +89,7 @@ std::optional<std::uint16_t> header_version(Bytes data) {
 }
 
 std::optional<SegmentHeader> decode_header(Bytes data) {
-  if (data.size() < kHeaderBytes || header_version(data) != kSegmentFormatVersion) return std::nullopt;
+  if (data.size() < kHeaderBytes || !is_known(header_version(data))) return std::nullopt;
   ByteReader from(data.subspan(10, kHeaderBytes - 10));
   SegmentHeader header;
   const std::uint16_t length = from.u16();
@@ -179,6 +194,10 @@ void encode_footer_before_checksum(const Footer& footer, std::vector<std::byte>&
   encode_commit(footer.first, to);
   encode_commit(footer.last, to);
   to.u64(0);  // reserved
+  for (const StateWitness& witness : footer.header.witnesses) {
+    to.u64(witness.txid.value);
+    to.u64(witness.check);
+  }
 }
 
 void encode_footer_rest(std::uint64_t object_checksum, std::size_t footer_begin,
@@ -198,16 +217,19 @@ std::optional<std::uint16_t> tail_version(Bytes tail) {
 }
 
 std::optional<Footer> decode_footer(Bytes data) {
-  if (data.size() != kFooterBytes) return std::nullopt;
+  if (data.size() < kFirstFooterBytes) return std::nullopt;
   ByteReader tail(data.last(kTailBytes));
-  if (tail.u32() != kFooterBytes || tail.u16() != kSegmentFormatVersion || tail.u16() != 0)
+  const std::uint32_t length = tail.u32();
+  const std::uint16_t version = tail.u16();
+  if (!is_known(version) || tail.u16() != 0 || length != footer_bytes(version) || length != data.size())
     return std::nullopt;
-  const std::size_t own = kObjectChecksumOffset + 8;
+  const std::size_t own = object_checksum_offset(length) + 8;
   if (ByteReader(data.subspan(own)).u64() != checksum64(data.first(own))) return std::nullopt;
   const auto header = decode_header(data.first(kHeaderBytes));
-  if (!header) return std::nullopt;
+  if (!header || header_version(data) != version) return std::nullopt;
   ByteReader from(data.subspan(kHeaderBytes));
   Footer footer;
+  footer.version = version;
   footer.header = *header;
   footer.commits_offset = from.u64();
   footer.commit_count = from.u32();
@@ -233,6 +255,7 @@ std::optional<Footer> decode_footer(Bytes data) {
   if (!sound) return std::nullopt;
   footer.first = *first;
   footer.last = *last;
+  if (version > 1 && !decode_witnesses(from, footer.header)) return std::nullopt;
   return footer;
 }
 

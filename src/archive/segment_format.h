@@ -1,7 +1,7 @@
 // The bytes of a segment, without I/O: fixed structures, the columns of a frame, the commit index. The whole
 // layout with its invariants: docs/formats/segment.md.
 //
-//   header 56 | run, run, … | commit index | run table | footer 256
+//   header 56 | run, run, … | commit index | run table | footer 352 (256 before version 2)
 //   run    = frames | frame table 40 each | page numbers (zstd) | page checksums 16 each
 //   frame  = records (zstd) | 8-byte checks of the versions that are not their page's last in the run
 //
@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "archive/segment.h"
@@ -19,7 +20,15 @@
 namespace litewright::segment_format {
 
 inline constexpr std::size_t kHeaderBytes = 56;
-inline constexpr std::size_t kFooterBytes = 256;
+inline constexpr std::size_t kWitnessBytes = 16;
+inline constexpr std::size_t kFirstFooterBytes = 256;  // of version 1, the shortest
+inline constexpr std::size_t kFooterBytes =
+    kFirstFooterBytes + std::tuple_size_v<StateWitnesses> * kWitnessBytes;  // of the version that is written
+constexpr std::size_t footer_bytes(std::uint16_t version) {
+  return version == 1 ? kFirstFooterBytes : kFooterBytes;
+}
+// Where the object's checksum stands in a footer of so many bytes; its own and the tail follow.
+constexpr std::size_t object_checksum_offset(std::size_t footer_length) { return footer_length - 32; }
 inline constexpr std::size_t kTailBytes = 16;  // of the footer's end: the same in every format version
 inline constexpr std::size_t kRunEntryBytes = 64;
 inline constexpr std::size_t kFrameEntryBytes = 40;
@@ -37,6 +46,7 @@ inline constexpr std::size_t kMaxCommitBytes = 42;  // one commit's columns, bef
 void encode_header(const SegmentHeader& header, std::vector<std::byte>& out);
 // The format version of bytes that begin like a segment, whatever follows; nullopt for anything else.
 std::optional<std::uint16_t> header_version(Bytes data);
+// Witnesses are the footer's: these have none.
 std::optional<SegmentHeader> decode_header(Bytes data);
 
 // One run in the run table. Its parts lie one after another from data_offset on: frames, frame table, page
@@ -75,6 +85,7 @@ void encode_frame(const FrameEntry& frame, std::vector<std::byte>& out);
 std::optional<FrameEntry> decode_frame(Bytes data);
 
 struct Footer {
+  std::uint16_t version = kSegmentFormatVersion;
   SegmentHeader header;
   std::uint64_t commits_offset = 0;
   std::uint32_t commit_count = 0;
@@ -86,6 +97,7 @@ struct Footer {
   std::optional<WalPosition> position;
   CommitRecord first, last;
 
+  std::size_t bytes() const { return footer_bytes(version); }
   std::uint64_t runs_offset() const {
     return commits_offset + commits_stored + std::uint64_t{commit_count} * kChecksumBytes;
   }
@@ -95,7 +107,6 @@ struct Footer {
 void encode_footer_before_checksum(const Footer& footer, std::vector<std::byte>& out);
 // Completes it: object checksum, the footer's own, tail.
 void encode_footer_rest(std::uint64_t object_checksum, std::size_t footer_begin, std::vector<std::byte>& out);
-inline constexpr std::size_t kObjectChecksumOffset = 224;  // in the footer
 
 // The format version that the last kTailBytes bytes of an object name; nullopt: they end no segment.
 std::optional<std::uint16_t> tail_version(Bytes tail);

@@ -1,6 +1,6 @@
-// tests/data/segment-v1.lws was written when format version 1 was fixed. Today's reader must read it, and
-// today's writer must make the same, whatever zstd it is linked with: compressed bytes are compared as what
-// they hold. LITEWRIGHT_WRITE_GOLDEN=1 writes it anew: only with a new format version.
+// tests/data/segment-vN.lws was written when format version N was fixed. Today's reader must read them all,
+// and today's writer must make the same as the newest, whatever zstd it is linked with: compressed bytes are
+// compared as what they hold. LITEWRIGHT_WRITE_GOLDEN=1 writes that anew: only with a new format version.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,8 +21,10 @@ namespace {
 using namespace segment_format;
 using namespace segment_samples;
 
-const std::string kGolden = LITEWRIGHT_SOURCE_DIR "/tests/data/segment-v1.lws";
-const SegmentHeader kHeader = {512, 2, 1, 5, Txid(10), Txid(20)};
+const std::string kFirst = LITEWRIGHT_SOURCE_DIR "/tests/data/segment-v1.lws";  // without witnesses
+const std::string kGolden = LITEWRIGHT_SOURCE_DIR "/tests/data/segment-v2.lws";
+const StateWitnesses kWitnesses = {{{Txid(10), 0x2122232425262728}, {Txid(7), 0x3132333435363738}}};
+const SegmentHeader kHeader = {512, 2, 1, 5, Txid(10), Txid(20), kWitnesses};
 const WalPosition kPosition = {{0x01020304, 0x05060708}, FrameNumber(77), 0x1112131415161718};
 const std::string kName = segment_name(kHeader.base, kHeader.last);
 
@@ -51,9 +53,9 @@ std::string written_today() {
   return read_object(store, kName);
 }
 
-std::string golden() {
+std::string golden(const std::string& path) {
   if (std::getenv("LITEWRIGHT_WRITE_GOLDEN") != nullptr) std::ofstream(kGolden) << written_today();
-  std::ifstream file(kGolden, std::ios::binary);
+  std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -74,7 +76,8 @@ std::map<std::string, std::string> parts(const std::string& object) {
   if (!footer) return found;
   found["header"] = text(all.first(kHeaderBytes));
   found["footer's header"] = text(footer_bytes.first(kHeaderBytes));
-  found["footer's position and commits"] = text(footer_bytes.subspan(96, kObjectChecksumOffset - 96));
+  found["footer's position, commits and witnesses"] =
+      text(footer_bytes.subspan(96, object_checksum_offset(kFooterBytes) - 96));
   found["tail"] = text(footer_bytes.last(kTailBytes));
   const Bytes commits = all.subspan(footer->commits_offset, footer->runs_offset() - footer->commits_offset);
   found["commit columns"] = unpacked(commits.first(footer->commits_stored), footer->commits_raw);
@@ -110,10 +113,11 @@ std::map<std::string, std::string> parts(const std::string& object) {
   return found;
 }
 
-TEST(SegmentGolden, is_read_today_as_it_was_written_then) {
+void expect_read_as_written(const std::string& path, const StateWitnesses& witnesses) {
+  SCOPED_TRACE(path);
   MemoryStore store;
-  const std::string object = golden();
-  ASSERT_FALSE(object.empty()) << kGolden << " is missing";
+  const std::string object = golden(path);
+  ASSERT_FALSE(object.empty()) << path << " is missing";
   store.replace(kName, std::as_bytes(std::span(object)));
   const Segment segment(store, kName);
   segment.verify_bytes();
@@ -121,6 +125,7 @@ TEST(SegmentGolden, is_read_today_as_it_was_written_then) {
   EXPECT_EQ(segment.header().epoch, kHeader.epoch);
   EXPECT_EQ(segment.header().parent_epoch, kHeader.parent_epoch);
   EXPECT_EQ(segment.header().fence, kHeader.fence);
+  EXPECT_EQ(segment.header().witnesses, witnesses);
   EXPECT_EQ(segment.position(), kPosition);
   EXPECT_EQ(segment.commits(), sample_commits(kHeader.base, kHeader.last));
   const auto runs = fixed_runs();
@@ -139,8 +144,13 @@ TEST(SegmentGolden, is_read_today_as_it_was_written_then) {
   }
 }
 
+TEST(SegmentGolden, is_read_today_as_it_was_written_then) {
+  expect_read_as_written(kFirst, {});
+  expect_read_as_written(kGolden, kWitnesses);
+}
+
 TEST(SegmentGolden, is_what_the_writer_makes_today) {
-  const auto then = parts(golden());
+  const auto then = parts(golden(kGolden));
   const auto today = parts(written_today());
   ASSERT_EQ(then.size(), 6u + 5u * 2u) << "two runs of one frame each";
   ASSERT_EQ(today.size(), then.size());

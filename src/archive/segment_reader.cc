@@ -28,19 +28,19 @@ Footer read_footer(const Segment::State& s, Bytes tail) {
                             kSegmentFormatVersion),
                 "upgrade litewright to the version that wrote it");
   }
-  auto footer = decode_footer(tail.last(kFooterBytes));
+  auto footer = decode_footer(tail.last(std::min(tail.size(), footer_bytes(*version))));
   if (!footer) s.damaged("the footer is not as it was written");
   return *footer;
 }
 
 void read_runs(Segment::State& s, Bytes tail) {
   const Footer& footer = s.footer;
-  if (footer.offset() != s.object->size() - kFooterBytes) s.damaged("its parts do not make up its size");
+  if (footer.offset() != s.object->size() - footer.bytes()) s.damaged("its parts do not make up its size");
   const std::size_t size = std::size_t{footer.run_count} * kRunEntryBytes;
   const std::vector<std::byte> further =
-      size + kFooterBytes > tail.size() ? s.read(footer.runs_offset(), size) : std::vector<std::byte>();
+      size + footer.bytes() > tail.size() ? s.read(footer.runs_offset(), size) : std::vector<std::byte>();
   const Bytes table =
-      further.empty() ? tail.subspan(tail.size() - kFooterBytes - size, size) : Bytes(further);
+      further.empty() ? tail.subspan(tail.size() - footer.bytes() - size, size) : Bytes(further);
   if (checksum64(table) != footer.runs_checksum) s.damaged("run table: checksum is not the recorded one");
   std::uint64_t begin = kHeaderBytes;
   for (std::uint32_t i = 0; i < footer.run_count; ++i) {
@@ -94,7 +94,7 @@ Segment::Segment(const ObjectStore& store, const std::string& name) : state_(std
   State& s = *state_;
   s.name = name;
   s.object = store.open(name);
-  if (s.object->size() < kHeaderBytes + kFooterBytes) {
+  if (s.object->size() < kHeaderBytes + kFirstFooterBytes) {
     s.damaged(fmt::format("has {} bytes, too few for a segment", s.object->size()));
   }
   const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(s.object->size(), kTailRead));
@@ -174,7 +174,8 @@ void Segment::page_checksums(std::size_t run,
 
 void Segment::verify_bytes(const std::function<void(std::uint64_t)>& progress) const {
   const State& s = *state_;
-  const std::uint64_t covered = s.object->size() - kFooterBytes + kObjectChecksumOffset;
+  const std::size_t footer = s.footer.bytes();
+  const std::uint64_t covered = s.object->size() - footer + object_checksum_offset(footer);
   Checksum64Stream hash;
   std::vector<std::byte> chunk;
   for (std::uint64_t at = 0; at < covered; at += chunk.size()) {

@@ -168,14 +168,14 @@ def future_segment(context):
     path = archived_database(context)
     segment = sorted(pathlib.Path(path + "-archive").rglob("*.lws"))[-1]
     data = bytearray(segment.read_bytes())
-    check(data[-12:-8] == b"\x01\0\0\0" and data[-8:] == b"LWSEGEND", f"not the footer that was documented: {bytes(data[-16:])}")
+    check(data[-12:-8] == b"\x02\0\0\0" and data[-8:] == b"LWSEGEND", f"not the footer that was documented: {bytes(data[-16:])}")
     data[-12] = 99
     segment.chmod(0o644)
     segment.write_bytes(data)
     answer = context.command("restore", path, "-o", context.path("out.db"), status=None)
     refuses(answer, 65, segment.name, "99")
     check(not os.path.exists(context.path("out.db")), "a file was made")
-    check(context.command("verify", path, status=None).status == 65, "verify calls it sound")
+    check(context.command("verify", path, status=None).status == 2, "verify calls it sound")
 
 
 def second_protect(context):

@@ -59,8 +59,13 @@ void mend_runs(Object& object, std::uint64_t runs, std::uint64_t count) {
   }
 }
 
+std::size_t footer_size(const Object& object) {
+  return footer_bytes(tail_version(Bytes(object).last(kTailBytes)).value_or(kSegmentFormatVersion));
+}
+
 void mend(Object& object) {
-  const std::uint64_t footer = object.size() - kFooterBytes;
+  const std::size_t size = footer_size(object);
+  const std::uint64_t footer = object.size() - size, sums_at = footer + object_checksum_offset(size);
   const std::uint64_t commits = number(object, footer + 56, 8);
   const std::uint64_t sums = number(object, footer + 64, 4) * kChecksumBytes;
   const std::uint64_t runs = commits + number(object, footer + 68, 4) + sums;
@@ -71,8 +76,8 @@ void mend(Object& object) {
     put_checksum(object, footer + 88, runs, runs + count * kRunEntryBytes);
   }
   put_checksum(object, footer + kHeaderBytes - 8, footer, footer + kHeaderBytes - 8);
-  put_checksum(object, footer + kObjectChecksumOffset, 0, footer + kObjectChecksumOffset);
-  put_checksum(object, footer + kObjectChecksumOffset + 8, footer, footer + kObjectChecksumOffset + 8);
+  put_checksum(object, sums_at, 0, sums_at);
+  put_checksum(object, sums_at + 8, footer, sums_at + 8);
 }
 
 void read_all(const ObjectStore& store, const std::string& name) {
@@ -99,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string name = segment_name(Txid(0), Txid(1));
   if (size >= kHeaderBytes + kFooterBytes) {
     mend(object);
-    const auto header = decode_header(Bytes(object).last(kFooterBytes));
+    const auto header = decode_header(Bytes(object).last(footer_size(object)));
     if (header) name = segment_name(header->base, header->last);
   }
   MemoryStore store;
