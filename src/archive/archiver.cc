@@ -56,6 +56,15 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
            .database = options_.follow.database,
            .meaning = "the database is followed again, and what was missed is one reconciled commit"});
   };
+  if (const auto aside = set_damaged_identity_aside(store_)) {
+    found(
+        {.id = "archive.damaged-identity",
+         .severity = Severity::kWarning,
+         .database = options_.follow.database,
+         .object = *aside,
+         .meaning = "archive.json was damaged: it was set aside, and a new one made; no commit is lost by it",
+         .remedy = "litewright verify " + options_.follow.database});
+  }
   identity_ = ensure_archive(store_, options_.follow.database, clock_);
 }
 
@@ -88,7 +97,9 @@ void Archiver::open_spool(milliseconds patience) {
 
 std::shared_ptr<Follower> Archiver::make_follower() {
   SpoolingStore& store = spool_->store();
-  return std::make_shared<Follower>(store, clock_, options_.follow, events_, &store);
+  FollowOptions follow = options_.follow;
+  options_.follow.anew = false;  // once
+  return std::make_shared<Follower>(store, clock_, follow, events_, &store);
 }
 
 // An object that is on its way to a store that hangs may arrive yet: till then nobody knows where the archive
@@ -151,6 +162,7 @@ bool Archiver::wait_while_suspended() {
   if (stopping_) return false;
   follower_ = make_follower();
   following_ = true;
+  changed_.notify_all();
   return true;
 }
 
@@ -206,6 +218,7 @@ Txid Archiver::sync(milliseconds timeout) {
 json Archiver::answer(const json& request, int connection) {
   const std::string operation = request.value("op", "");
   if (operation == "sync" || operation == "backup") {
+    if (request.value("anew", false)) begin_anew();
     const Txid txid = sync(timeout_of(request));
     if (request.contains("name")) name_point(store_, request["name"].get<std::string>(), txid, clock_);
     return {{"txid", txid.value}};
@@ -226,6 +239,18 @@ json Archiver::answer(const json& request, int connection) {
     return {{"resumed", true}};
   }
   throw Error(ErrorCode::kUsage, fmt::format("unknown request '{}'", operation));
+}
+
+// The follower that comes next archives the whole database; returns when it has begun.
+void Archiver::begin_anew() {
+  std::unique_lock lock(mutex_);
+  const std::shared_ptr<Follower> before = follower_;
+  options_.follow.anew = true;
+  if (before) before->stop();
+  const auto begun = [&] { return stopping_ || (follower_ != before && following_); };
+  if (changed_.wait_for(lock, kSuspendWithin, begun)) return;
+  options_.follow.anew = false;
+  throw Error(ErrorCode::kLocked, "the archiver did not let go of the database in time", "try again");
 }
 
 // Archives what is there and closes the database, until that client says so or is gone.

@@ -48,6 +48,7 @@ class Archiver {
 
  private:
   nlohmann::json answer(const nlohmann::json& request, int connection);
+  void begin_anew();
   void suspend(int connection);
   void resume(int connection);
   std::shared_ptr<Follower> follower() const;

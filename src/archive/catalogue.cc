@@ -9,6 +9,7 @@
 
 #include "archive/cover.h"
 #include "archive/documents.h"
+#include "archive/state_witness.h"
 #include "base/error.h"
 
 namespace litewright {
@@ -120,6 +121,16 @@ void load_proofs(const ObjectStore& store, Catalogue& catalogue) {
   std::ranges::sort(catalogue.proofs, {}, &RestoreProof::proven_at);
 }
 
+// What is of another line is left out like what can't be read: nothing of it is restored as if it were ours.
+void leave_out_disputed(Catalogue& catalogue) {
+  const std::vector<DisputedSegment> disputed = disputed_segments(catalogue.segments);
+  if (disputed.empty()) return;
+  for (const DisputedSegment& one : disputed)
+    catalogue.bad_objects.push_back({catalogue.segments[one.index].name, one.reason});
+  for (auto one = disputed.rbegin(); one != disputed.rend(); ++one)
+    catalogue.segments.erase(catalogue.segments.begin() + static_cast<std::ptrdiff_t>(one->index));
+}
+
 void load_segments(const ObjectStore& store, Catalogue& catalogue) {
   const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
   std::vector<FooterResult> results = read_footers(store, objects);
@@ -134,6 +145,7 @@ void load_segments(const ObjectStore& store, Catalogue& catalogue) {
   std::ranges::sort(catalogue.segments, {}, [](const SegmentEntry& entry) {
     return std::pair(entry.header.base, entry.header.last);
   });
+  leave_out_disputed(catalogue);
 }
 
 std::string random_id() {
@@ -227,6 +239,30 @@ const RestoreProof* Catalogue::newest_proof() const {
 void require_known_format(const ObjectStore& store) {
   Catalogue ignored;
   load_identity(store, ignored);
+}
+
+std::optional<std::string> set_damaged_identity_aside(ObjectStore& store) {
+  const std::string object(kIdentityObject);
+  std::string text;
+  try {
+    text = read_object(store, object);
+    parse_identity(text, object);
+    return std::nullopt;
+  } catch (const FutureFormat&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNoDatabase) return std::nullopt;
+    if (error.code() != ErrorCode::kDamaged) throw;
+  }
+  const Bytes bytes = std::as_bytes(std::span(text));
+  const std::string aside = fmt::format("{}{}.{:016x}", kDamagedFolder, object, checksum64(bytes));
+  try {
+    put_object(store, aside, bytes);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLocked) throw;  // the same bytes are there
+  }
+  store.remove(object);
+  return aside;
 }
 
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock) {

@@ -59,7 +59,7 @@ struct MissingRange {
   Txid base, last;
 };
 
-// A damaged or foreign object that load() met and left out.
+// A damaged object, or a segment of another line (archive/state_witness.h), that load() met and left out.
 struct BadObject {
   std::string name;
   std::string reason;
@@ -95,6 +95,9 @@ class Catalogue {
 // Throws Error{kDamaged} with a hint to upgrade where archive.json is of a future format; no archive is fine.
 void require_known_format(const ObjectStore& store);
 
+// A damaged archive.json would stop every archiver: the owner takes it out of the way, as it is, to
+// damaged/archive.json.<checksum>, and gives that name; nullopt where there is nothing to do.
+std::optional<std::string> set_damaged_identity_aside(ObjectStore& store);
 // Makes archive.json where there is none; returns the identity.
 ArchiveIdentity ensure_archive(ObjectStore& store, const std::string& database, const Clock& clock);
 // Names a point (letters, digits, '.', '_', '-'; at most 64; Error{kUsage} otherwise). One of that name is

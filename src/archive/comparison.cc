@@ -44,7 +44,8 @@ Follower::Comparison::Comparison(Follower& follower, Until until)
       page_size_(page_size_of(guard_, follower.options_.database)),
       catalogue_(Catalogue::load(follower.store_)),
       ledger_(LedgerOptions{.folder = follower.options_.state_folder, .page_size = page_size_}),
-      line_(follower.store_, catalogue_, page_size_, follower.options_.fence, ledger_),
+      line_(follower.store_, catalogue_, page_size_, follower.options_.fence, ledger_,
+            follower.options_.anew ? LineEnd::Begin::kAnew : LineEnd::Begin::kWhereItEnds),
       followed_file_(follower.options_.state_folder, follower.store_.describe(), follower.options_.database),
       uploader_(follower.store_, line_.last(),
                 SegmentUploader::Events{
@@ -57,8 +58,9 @@ Follower::Comparison::Comparison(Follower& follower, Until until)
       last_seen_at_(line_.last_seen_at()) {
   followed_file_.look();
   compared_at_ = std::max(last_seen_at_, std::min(followed_file_.known_at(), follower.clock_.wall()));
+  if (const auto finding = damaged_line_finding(line_, follower.options_.database)) follower.tell(*finding);
   if (!line_.newest()) return;
-  if (!line_.other_page_size()) archived_ = Archived{line_.newest()->page_count, line_.newest()->checksum};
+  if (line_.goes_on()) archived_ = Archived{line_.newest()->page_count, line_.newest()->checksum};
   archived_counter_ = archived_change_counter(follower.store_, catalogue_);
 }
 
@@ -252,11 +254,10 @@ void Follower::Comparison::flush(bool seal) {
   part_->header = line_.header(seal ? last_txid_ : last_txid_.next());
   part_->last = seal;
   part_->position.reset();
-  const Txid last = part_->header.last;
+  if (seal) line_.sealed(part_->header.last, part_->batch.commits);
   uploader_.submit(std::move(part_));
   part_ = uploader_.take_empty();
   segment_open_ = !seal;
-  if (seal) line_.sealed(last);
 }
 
 void Follower::Comparison::answer() {
@@ -276,6 +277,7 @@ void Follower::Comparison::answer() {
 
 void Follower::Comparison::announce() {
   announced_ = true;
+  if (const auto finding = mended_line_finding(line_, follower_.options_.database)) follower_.tell(*finding);
   fork_.reset();  // nothing differed
   followed_file_.remember(compared_at_);
   if (follower_.events_.following) follower_.events_.following(last_txid_, gap_);

@@ -14,6 +14,7 @@ inline constexpr std::string_view kIdentityObject = "archive.json";
 inline constexpr std::string_view kPointFolder = "points/";
 inline constexpr std::string_view kProofFolder = "proofs/";
 inline constexpr std::string_view kSegmentFolder = "segments/";
+inline constexpr std::string_view kDamagedFolder = "damaged/";  // what had to make place, as it was
 inline constexpr int kArchiveFormat = 1;
 inline constexpr std::uint64_t kMaxDocumentBytes = 64 << 10;
 

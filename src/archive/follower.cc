@@ -62,6 +62,10 @@ void Follower::warn(const std::string& text) const {
   if (events_.warning) events_.warning(text);
 }
 
+void Follower::tell(const Finding& finding) const {
+  if (events_.finding) events_.finding(finding);
+}
+
 void Follower::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;

@@ -27,9 +27,11 @@
 namespace litewright {
 
 struct FollowOptions {
-  std::string database;                      // path
-  std::string state_folder;                  // for the ledger's file
-  std::uint64_t fence = 0;                   // the owner's number, written into each segment
+  std::string database;      // path
+  std::string state_folder;  // for the ledger's file
+  std::uint64_t fence = 0;   // the owner's number, written into each segment
+  // Begins with a snapshot, for what the next segment would build on is damaged.
+  bool anew = false;
   std::uint64_t wal_limit_bytes = 12 << 20;  // a gate is due above it
   // The WAL may not grow beyond it for want of an archive that keeps up: then it is let go.
   std::uint64_t wal_ceiling_bytes = 1 << 30;
@@ -95,6 +97,7 @@ class Follower {
   Txid wait_for_capture(std::chrono::milliseconds timeout);
   void note_stored(Txid txid, std::uint64_t bytes);
   void warn(const std::string& text) const;
+  void tell(const Finding& finding) const;
 
   ObjectStore& store_;
   SpoolingStore* spool_;

@@ -63,6 +63,7 @@ void Follower::Session::follow() {
 }
 
 void Follower::Session::attach() {
+  if (const auto finding = damaged_line_finding(line, follower.options_.database)) follower.tell(*finding);
   guard.pin();
   followed_file.look();
   const WalIndex index = guard.index();
@@ -132,8 +133,8 @@ void Follower::Session::end_scan() {
       in_wal ? index.header.page_count : static_cast<std::uint32_t>(guard.main_bytes() / page_size);
   ledger.resize(page_count);
   const auto& newest = line.newest();
-  const bool unchanged = newest && !segment_open && part->batch.empty() && newest->page_count == page_count &&
-                         newest->checksum == ledger.sum();
+  const bool unchanged = newest && line.goes_on() && !segment_open && part->batch.empty() &&
+                         newest->page_count == page_count && newest->checksum == ledger.sum();
   const bool gap = capture.last_txid().value > 0;
   if (unchanged) {
     capture.cancel_collecting();
@@ -163,6 +164,7 @@ bool Follower::Session::everything_archived() {
 
 void Follower::Session::announce() {
   announced = true;
+  if (const auto finding = mended_line_finding(line, follower.options_.database)) follower.tell(*finding);
   followed_file.remember(capture.last_seen_at());
   if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
 }
@@ -311,10 +313,10 @@ void Follower::Session::flush_part(bool seal) {
   part->header = header;
   part->last = seal;
   part->position = seal ? std::optional(capture.commit_position()) : std::nullopt;
+  if (seal) line.sealed(header.last, part->batch.commits);
   uploader.submit(std::move(part));
   part = uploader.take_empty();
   segment_open = !seal;
-  if (seal) line.sealed(header.last);
   last_flush = follower.clock_.steady();
 }
 

@@ -30,7 +30,8 @@ struct Follower::Session {
         page_size(guard.page_size()),
         ledger(LedgerOptions{owner.options_.state_folder, page_size}),
         capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
-        line(owner.store_, catalogue, page_size, owner.options_.fence, ledger),
+        line(owner.store_, catalogue, page_size, owner.options_.fence, ledger,
+             owner.options_.anew ? LineEnd::Begin::kAnew : LineEnd::Begin::kWhereItEnds),
         followed_file(owner.options_.state_folder, owner.store_.describe(), owner.options_.database),
         uploader(owner.store_, line.last(),
                  SegmentUploader::Events{

@@ -32,10 +32,11 @@ std::uint64_t stored_bytes(const ObjectStore& store) {
   return bytes;
 }
 
-BackupOutcome ask_owner(OwnerClient& owner, const std::optional<std::string>& name) {
+BackupOutcome ask_owner(OwnerClient& owner, const std::optional<std::string>& name, bool anew) {
   constexpr std::chrono::seconds kPatience{600};
   nlohmann::json request = {{"op", "backup"}, {"timeout_ms", std::chrono::milliseconds(kPatience).count()}};
   if (name) request["name"] = *name;
+  if (anew) request["anew"] = true;
   const auto answer = owner.ask(request, kPatience + std::chrono::seconds(2));
   return {Txid(answer.at("txid").get<std::uint64_t>()), true, 0};
 }
@@ -46,6 +47,7 @@ BackupOutcome make_backup(const Invocation& invocation, const ArchivePlace& plac
   ArchiverOptions options;
   options.follow.database = place.database.string();
   options.follow.state_folder = state_folder(session.environment);
+  options.follow.anew = invocation.flag("anew");
   Progress progress(session.output.progress_stream(), session.clock,
                     {.label = "back up " + place.display, .unit = Progress::Unit::kItems});
   FollowEvents events;
@@ -59,6 +61,9 @@ BackupOutcome make_backup(const Invocation& invocation, const ArchivePlace& plac
     last_resort.arm(inside ? kLongestGate : std::chrono::milliseconds(0));
   };
   events.warning = [&session](const std::string& text) { session.output.note(text); };
+  events.finding = [&session](const Finding& found) {
+    if (found.severity > Severity::kInfo) session.output.note(found.id + ": " + found.meaning);
+  };
   const std::uint64_t before = stored_bytes(*place.store);
   Archiver archiver(*place.store, session.clock, options, events);
   const BackupPoint point = archiver.backup(name);
@@ -66,8 +71,9 @@ BackupOutcome make_backup(const Invocation& invocation, const ArchivePlace& plac
 }
 
 // What was just written is read back: all of a first backup, the new objects of a later one.
-void read_back(const ArchivePlace& place, Txid before) {
-  if (before.value == 0) {
+void read_back(const ArchivePlace& place, const Catalogue& old) {
+  const Txid before = old.newest() ? old.newest()->txid : Txid(0);
+  if (before.value == 0 && old.bad_objects.empty()) {
     const VerifyReport report = verify_archive(*place.store, VerifyOptions{});
     if (report.damage.empty() && report.missing.empty()) return;
     const std::string what = report.damage.empty() ? "a gap in its commits"
@@ -96,11 +102,11 @@ std::optional<CompanionSet> keep_files(const Invocation& invocation, const Archi
 BackupOutcome make_point(const Invocation& invocation, const ArchivePlace& place,
                          const std::optional<std::string>& name) {
   auto owner = OwnerClient::connect(*place.store);
-  if (owner) return ask_owner(*owner, name);
+  if (owner) return ask_owner(*owner, name, invocation.flag("anew"));
   require_followable(place.database);
-  const auto newest = Catalogue::load(*place.store).newest();
+  const Catalogue before = Catalogue::load(*place.store);
   const BackupOutcome outcome = make_backup(invocation, place, name);
-  read_back(place, newest ? newest->txid : Txid(0));
+  read_back(place, before);
   return outcome;
 }
 
@@ -152,13 +158,14 @@ Command backup_command() {
            "file's suffix names, or into a folder under a name with the time. It is read back and checked "
            "before it "
            "gets its name; FILE.json beside it holds what is known of it. The archive is not touched.",
-       .options = {{.name = "name",
-                    .value = "NAME",
-                    .help = "name the point: kept until it is removed by hand"},
-                   {.name = "file",
-                    .value = "PATH",
-                    .help = "keep this file (a key, configuration) with the named point",
-                    .repeatable = true}},
+       .options =
+           {{.name = "name", .value = "NAME", .help = "name the point: kept until it is removed by hand"},
+            {.name = "anew",
+             .help = "archive the whole database, building on nothing: after damage (litewright verify)"},
+            {.name = "file",
+             .value = "PATH",
+             .help = "keep this file (a key, configuration) with the named point",
+             .repeatable = true}},
        .examples = {{"litewright backup app.db", "into app.db-archive/"},
                     {"litewright backup app.db --name before-upgrade", "a point to go back to by name"},
                     {"litewright backup app.db --name before-upgrade --file /etc/app/key.pem",
