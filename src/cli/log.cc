@@ -11,6 +11,7 @@
 #include "archive/companions.h"
 #include "archive/restore_estimate.h"
 #include "base/error.h"
+#include "base/finding.h"
 #include "base/host_name.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
@@ -257,7 +258,8 @@ int run_log(const Invocation& invocation) {
   document.add("bytes", bytes);
   document.add("proofs", proofs);
   document.finish();
-  return catalogue.missing().empty() && damaged == 0 ? 0 : static_cast<int>(ErrorCode::kDamaged);
+  if (!catalogue.missing().empty()) return exit_status(Severity::kCritical);
+  return exit_status(damaged == 0 ? Severity::kOk : Severity::kWarning);
 }
 
 }  // namespace
@@ -275,7 +277,8 @@ Command log_command() {
        .examples = {{"litewright log app.db", "the last commits"},
                     {"litewright log app.db --all --json", "all of them, for a program"},
                     {"litewright log /backup", "the plain copies in a folder"}},
-       .exit_statuses = {{65, "commits are missing or objects are damaged"}},
+       .exit_statuses = {{1, "objects are damaged: verify tells what that costs"},
+                         {2, "commits are missing, or a plain copy is damaged"}},
        .run = run_log});
 }
 

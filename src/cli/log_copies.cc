@@ -5,6 +5,7 @@
 
 #include "archive/copy_folder.h"
 #include "base/error.h"
+#include "base/finding.h"
 #include "base/time_text.h"
 #include "cli/plain_copies.h"
 
@@ -68,7 +69,7 @@ int run_log_copies(const Invocation& invocation, const std::filesystem::path& fo
   output.line(fmt::format("{}: {} copies, {}", folder.string(), copies.size(), format_size(bytes)));
   output.document({{"folder", folder.string()}, {"copies", list}, {"bytes", bytes}, {"damaged", damaged}}, 1,
                   "copies");
-  return damaged == 0 ? 0 : static_cast<int>(ErrorCode::kDamaged);
+  return exit_status(damaged == 0 ? Severity::kOk : Severity::kCritical);
 }
 
 }  // namespace litewright

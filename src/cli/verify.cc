@@ -77,13 +77,16 @@ nlohmann::ordered_json missing_json(const VerifyReport& report) {
   return missing;
 }
 
-// What commits are lost is critical; damage that another object makes good is a warning.
+// What is lost, commits or files kept with a point, is critical; damage that costs none is a warning.
 std::vector<Finding> findings_of(const ArchivePlace& place, const VerifyReport& report) {
   std::vector<Finding> findings;
   for (const VerifyDamage& damage : report.damage) {
     const bool lost = damage.first_lost.value != 0;
-    Finding finding{.id = lost ? "archive.commits-lost" : "archive.damaged",
-                    .severity = lost ? Severity::kCritical : Severity::kWarning,
+    const bool file_lost = damage.object.starts_with("files/");
+    Finding finding{.id = lost        ? "archive.commits-lost"
+                          : file_lost ? "archive.files-lost"
+                                      : "archive.damaged",
+                    .severity = lost || file_lost ? Severity::kCritical : Severity::kWarning,
                     .database = place.display,
                     .object = damage.object};
     if (lost) {
@@ -91,11 +94,12 @@ std::vector<Finding> findings_of(const ArchivePlace& place, const VerifyReport& 
                          {"last_lost", static_cast<std::int64_t>(damage.last_lost.value)}};
     }
     finding.meaning = fmt::format("{}; {}", damage.what,
-                                  lost ? fmt::format("commits {} to {} can no longer be restored",
-                                                     damage.first_lost.value, damage.last_lost.value)
-                                       : "no commit is lost");
+                                  lost        ? fmt::format("commits {} to {} can no longer be restored",
+                                                            damage.first_lost.value, damage.last_lost.value)
+                                  : file_lost ? "what it kept with a named point is lost"
+                                              : "no commit is lost");
     // A point of now, whole, whatever came before.
-    finding.remedy = "litewright backup " + place.display;
+    finding.remedy = fmt::format("litewright backup {}{}", place.display, lost ? " --anew" : "");
     findings.push_back(std::move(finding));
   }
   return findings;
@@ -140,7 +144,7 @@ int run_verify(const Invocation& invocation) {
   if (!options.subset.everything()) document["subset"] = options.subset.text();
   if (report.resumed_from) document["resumed_from"] = format_utc_time(*report.resumed_from);
   session.output.document(document);
-  return report.damage.empty() && report.missing.empty() ? 0 : static_cast<int>(ErrorCode::kDamaged);
+  return report.missing.empty() ? exit_status(findings) : exit_status(Severity::kCritical);
 }
 
 }  // namespace
@@ -174,7 +178,9 @@ Command verify_command() {
                     {"litewright verify app.db --drill --probe 'SELECT max(id) FROM orders'",
                      "prove that the newest commit can be restored"},
                     {"litewright verify /backup/app_backup_daily_20251105_143022.db.zst", "a plain copy"}},
-       .exit_statuses = {{65, "damage or missing commits were found"}},
+       .exit_statuses = {{1, "damage that costs no commit was found"},
+                         {2, "commits are lost, a drill failed, or a plain copy is damaged"},
+                         {65, "the archive as a whole can't be judged: it is of a later format"}},
        .run = run_verify});
   command.options.push_back(
       {.name = "drill", .help = "restore for real to a scratch place, check, and record the proof"});

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/finding.h"
 #include "base/process_table_linux.h"
 #include "base/progress.h"
 #include "base/time_text.h"
@@ -97,7 +98,7 @@ int run_verify_copies(const Invocation& invocation, const fs::path& named) {
   }
   if (folder) session.output.line(fmt::format("{} copies, {} damaged", copies.size(), damaged));
   session.output.document({{"copies", list}, {"damaged", damaged}}, 1, "copies");
-  return damaged == 0 ? 0 : static_cast<int>(ErrorCode::kDamaged);
+  return exit_status(damaged == 0 ? Severity::kOk : Severity::kCritical);
 }
 
 }  // namespace litewright

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/finding.h"
 #include "base/progress.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
@@ -63,6 +64,20 @@ nlohmann::ordered_json proof_document(const DrillReport& report) {
   return document;
 }
 
+// What a drill finds is its result, not an error of the command.
+int report_failure(const Session& session, const ArchivePlace& place, const Error& error) {
+  const Finding finding{.id = "archive.drill-failed",
+                        .severity = Severity::kCritical,
+                        .database = place.display,
+                        .meaning = error.what(),
+                        .remedy = "litewright verify " + place.display};
+  session.output.line(finding_to_text(finding));
+  session.output.document(
+      {{"archive", place.store->describe()}, {"findings", findings_to_json(std::span(&finding, 1))}}, 1,
+      "drill");
+  return exit_status(finding.severity);
+}
+
 }  // namespace
 
 std::vector<Option> drill_options() {
@@ -91,7 +106,14 @@ int run_drill(const Invocation& invocation) {
     progress.set_total(all);
     progress.advance(done - std::min(done, progress.done()));
   };
-  const DrillReport report = drill_restore(*place.store, session.clock, request);
+  DrillReport report;
+  try {
+    report = drill_restore(*place.store, session.clock, request);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    progress.finish();
+    return report_failure(session, place, error);
+  }
   progress.finish();
   print_report(session.output, report);
   DocumentStream document(session.output, 1, "drill");

@@ -72,7 +72,7 @@ def kept_and_restored(context):
         whole = content(path)
         for harm in (None, whole[:-1], bytes([whole[0] ^ 1]) + whole[1:]):
             os.remove(path) if harm is None else open(path, "wb").write(harm)
-            damage = context.command("verify", database, "--json", status=65).json["damage"]
+            damage = context.command("verify", database, "--json", status=2).json["damage"]
             check([row["object"] for row in damage] == [f"files/v1/{victim}"], f"{victim}: {damage}")
             context.command("restore", database, "--point", "v1", "-o", context.path("no.db"), "--with-files", context.path("no"),
                             status=65 if victim == "manifest.json" or harm is not None else 66)

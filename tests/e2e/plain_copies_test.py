@@ -176,7 +176,7 @@ def folder(context):
     flip(newest, context.random)
     answer = context.command("restore", database, "--from", folder, status=65)
     check("nothing was restored" in answer.stderr and "--fall-back" in answer.stderr, answer.stderr)
-    context.command("verify", folder, status=65)
+    context.command("verify", folder, status=2)
     report = context.command("restore", database, "--from", folder, "--fall-back", "--json").json
     check(report["from"] == rows[2]["file"] and len(report["skipped"]) == 1, report)
     check(application.value(database, "SELECT count(*) FROM settings WHERE key='newest'") == 0, "the newest was restored, damaged")
@@ -207,7 +207,7 @@ def damaged(context):
             else:
                 data[context.random.randrange(len(data))] ^= 1 << context.random.randrange(8)
             open(copy, "wb").write(data)
-            answer = context.command("verify", copy, "--json", status=65)
+            answer = context.command("verify", copy, "--json", status=2)
             check(answer.json["damaged"] == 1 and not answer.json["copies"][0]["sound"], answer.stdout)
             out = context.path("never.db")
             context.command("restore", "--from", copy, "-o", out, status=65)
@@ -221,7 +221,7 @@ def damaged(context):
         os.unlink(copy + ".json")
         context.command("verify", copy)
         os.truncate(copy, os.path.getsize(copy) * 2 // 3)
-        context.command("verify", copy, status=65)
+        context.command("verify", copy, status=2)
     return f"{found} damaged copies found"
 
 
@@ -242,7 +242,7 @@ def refused(context):
     context.command("backup", context.path("missing.db"), "--to", context.path("x.db"), status=66)
     (context.folder / "noise.db").write_bytes(random.Random(1).randbytes(9000))
     context.command("backup", context.path("noise.db"), "--to", context.path("x.db"), status=65)
-    context.command("verify", context.path("noise.db"), status=65)
+    context.command("verify", context.path("noise.db"), status=2)
     context.command("restore", database, "--from", context.path("noise.db"), status=65)
     context.command("restore", database, "--from", context.path("gone"), status=66)
     check(application.value(database, "SELECT count(*) FROM settings") == 5, "the database changed")

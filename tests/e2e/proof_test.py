@@ -9,7 +9,7 @@ import time
 from program import Skip, Test, check
 
 MEMORY_LIMIT = 64 << 20
-DAMAGED, STOPPED = 65, 75
+CRITICAL, STOPPED = 2, 75
 
 
 def make_database(path, rows, row_bytes=3000):
@@ -34,7 +34,7 @@ def drilled(context):
     before = context.command("restore", database, "--dry-run", "-o", context.path("out.db"), "--json").json
     check("estimated_seconds" not in before, "an estimate without any proof")
     drill = ("verify", database, "--drill", "--into", scratch)
-    failed = context.command(*drill, "--probe", "SELECT 1 WHERE 0", "--json", status=DAMAGED)
+    failed = context.command(*drill, "--probe", "SELECT 1 WHERE 0", "--json", status=CRITICAL)
     check("gave no row" in failed.stdout, f"it said {failed.stdout!r}")
     check(context.command("log", database, "--json").json["proofs"] == [], "a failed drill was recorded")
     proof = context.command(*drill, "--probe", "SELECT count(*) FROM t", "--json").json

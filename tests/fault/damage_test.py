@@ -11,6 +11,7 @@ from program import Failed, Test, check
 
 PAGE_SIZES = (512, 1024, 4096)
 DAMAGED, NO_SUCH = 65, 66
+WARNING, CRITICAL = 1, 2  # of verify: its verdict
 NAMED = 3            # points named by hand in each stay
 SINGLE_COMMITS = 12
 SECTOR = 512         # bytes
@@ -209,9 +210,9 @@ class Harms:
         return {segments[newer]: self.objects[segments[self.random.randrange(newer)]]}
 
     def replay_other_line(self):
-        """An object of the same name from another line of the same past. Not the first after the fork: it fits what is
-        before it, and verify names the object after it instead. Not the newest: no object tells what it should be."""
-        names = [name for name in self.other_line if name != self.archive.segments()[-1]][1:]
+        """An object of the same name from another line of the same past, the first after the fork as well. Not the
+        newest: no object tells what it should be."""
+        names = [name for name in self.other_line if name != self.archive.segments()[-1]]
         return {name: self.other_line[name] for name in self.random.sample(names, self.random.randint(1, 3))}
 
     def rename(self):
@@ -227,18 +228,19 @@ class Harms:
 def verify(archive):
     """What `verify` says is damaged, and the commits that it says are lost."""
     answer = archive.context.command("verify", archive.database, "--json", status=None)
-    check(answer.status in (0, DAMAGED), f"verify ended with {answer.status}: {answer.stderr.strip()!r}")
+    check(answer.status in (0, WARNING, CRITICAL, DAMAGED), f"verify ended with {answer.status}: {answer.stderr.strip()!r}")
     if not answer.stdout.strip().startswith('{"schema":"litewright/verify'):  # a future format is refused as a whole
         return {"archive.json"}, set(archive.txids)
     report = answer.json
     found = {damage["object"] for damage in report["damage"]}
-    check((answer.status == 0) == (not found and not report["missing"]), f"verify ended with {answer.status}: {report}")
     lost = set()
     for damage in report["damage"]:
         if damage["first_lost"] > 0:
             lost |= set(range(damage["first_lost"], damage["last_lost"] + 1))
     for gap in report["missing"]:
         lost |= set(range(gap["first"], gap["last"] + 1))
+    verdict = CRITICAL if lost else WARNING if found else 0
+    check(answer.status == verdict, f"verify ended with {answer.status}: {report}")
     return found, lost
 
 
@@ -318,6 +320,117 @@ def every_harm_is_found(context):
            f"{costly} cost commits, at most {most}"
 
 
+def cut_newest(folder, segments):
+    os.truncate(folder / segments[-1], 300)
+
+
+def delete_newest(folder, segments):
+    """That it ever was tells the point that names its commit."""
+    (folder / segments[-1]).unlink()
+
+
+def spoil_tables(folder, segments):
+    """The footer is whole, what the ledger is made of is not."""
+    content = bytearray((folder / segments[-2]).read_bytes())
+    content[56:-700] = bytes(byte ^ 0xff for byte in content[56:-700])
+    (folder / segments[-2]).write_bytes(content)
+
+
+def delete_snapshot(folder, segments):
+    (folder / segments[0]).unlink()
+
+
+def empty_all(folder, segments):
+    for name in segments:
+        os.truncate(folder / name, 0)
+
+
+def followed_over(context, number, harm):
+    """Protect begins on an archive with that harm, says so, loses nothing more, and has nothing to say the next time."""
+    path = context.path(f"stepped{number}.db")
+    history.create(path)
+    folder = pathlib.Path(path + "-archive")
+    for part in range(3):
+        write(context, path, context.path(f"stepped{number}.{part}"), 3, context.seed % 1000 + part)
+        context.command("backup", path, "--name", f"point-{part}")
+    newest = context.log(path)[-1]["txid"]
+    segments = sorted(str(file.relative_to(folder)) for file in (folder / "segments").iterdir())
+    for name in segments:
+        os.chmod(folder / name, 0o600)
+    harm(folder, segments)
+    protected = context.protect(path)
+    said = [event["finding"]["severity"] for event in protected.events
+            if event["event"] == "finding" and event["finding"]["id"] == "archive.damaged-end"]
+    check(said == ["critical", "ok"], f"{harm.__name__}: protect said {said}, {protected.errors!r}")
+    application.newest_equals(context, path)
+    write(context, path, context.path(f"stepped{number}.more"), 3, context.seed % 1000 + 9)
+    check(context.sync(path) > newest + 1, f"{harm.__name__}: numbers up to {newest} were in use")
+    application.newest_equals(context, path)
+    protected.stop()
+    report = context.command("verify", path, "--json", status=CRITICAL).json
+    lost = {txid for one in report["damage"] for txid in range(one["first_lost"], one["last_lost"] + 1)}
+    check(lost and max(lost) <= newest, f"{harm.__name__}: up to {newest} was archived before, verify names {ranges(lost)}")
+    again = context.protect(path)
+    check(not any(event["event"] == "finding" for event in again.events), f"{harm.__name__}: said again, {again.events}")
+    again.stop()
+    return f"{harm.__name__} {len(lost)}"
+
+
+def stepped_over(context):
+    harms = (cut_newest, delete_newest, spoil_tables, delete_snapshot, empty_all)
+    return "commits lost: " + ", ".join(followed_over(context, number, harm) for number, harm in enumerate(harms))
+
+
+def made_anew(context):
+    """A page's byte: only verify finds it, and names what ends it. With an archiver and without."""
+    for number, follows in enumerate((True, False)):
+        path = context.path(f"anew{number}.db")
+        history.create(path)
+        folder = pathlib.Path(path + "-archive")
+        for part in range(3):
+            write(context, path, context.path(f"anew{number}.{part}"), 3, context.seed % 1000 + part)
+            context.command("backup", path)
+        one = sorted((folder / "segments").iterdir())[1]
+        content = bytearray(one.read_bytes())
+        content[70] ^= 1
+        os.chmod(one, 0o600)
+        one.write_bytes(content)
+        protected = context.protect(path) if follows else None
+        found = context.command("verify", path, "--json", status=CRITICAL).json["findings"][0]
+        check(found["remedy"].endswith(f"backup {path} --anew"), f"verify says {found}")
+        newest = context.log(path)[-1]["txid"]
+        check(context.command("restore", path, "-o", context.path("out.db"), status=None).status == DAMAGED, "restored over damage")
+        made = context.command("backup", path, "--anew", "--json").json
+        check(made["txid"] == newest + 1 and made["followed"] == follows, f"backup says {made} after {newest}")
+        application.newest_equals(context, path)
+        if follows:
+            write(context, path, context.path(f"anew{number}.more"), 3, context.seed % 1000 + 9)
+            context.sync(path)
+            application.newest_equals(context, path)
+            protected.stop()
+
+
+def damaged_documents(context):
+    """archive.json and owner.json have one name only: the owner writes them anew, and keeps what was there."""
+    path = context.path("app.db")
+    history.create(path)
+    context.command("backup", path)
+    folder = pathlib.Path(path + "-archive")
+    for name in ("archive.json", "owner.json"):
+        os.chmod(folder / name, 0o600)
+        (folder / name).write_text("{ no document")
+    protected = context.protect(path)
+    check([event["finding"]["id"] for event in protected.events if event["event"] == "finding"] == ["archive.damaged-identity"],
+          f"protect said {protected.events}")
+    protected.stop(status=None)
+    kept = [file.read_text() for file in (folder / "damaged").iterdir()]
+    check(kept == ["{ no document"], f"what was set aside is {kept}")
+    context.verify_is_clean(path)
+
+
 TESTS = [
+    Test("protect steps over damage in its archive, says so, and loses nothing more", stepped_over, 15),
+    Test("after damage that only verify finds the whole database is archived anew", made_anew, 8),
+    Test("damaged documents of an archive are written anew, the old ones kept", damaged_documents, 5),
     Test("every harm to an archive is found, named, and never restored", every_harm_is_found, 25, 400),
 ]
