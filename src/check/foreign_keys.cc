@@ -7,16 +7,9 @@
 
 #include "check/foreign_keys_scan.h"
 #include "check/foreign_keys_sql.h"
-#include "sqlite/sql_names.h"
 
 namespace litewright {
 namespace {
-
-std::string column_list(const SchemaTable& table, const SchemaForeignKey& key) {
-  std::vector<std::string> names;
-  for (const std::size_t column : key.columns) names.push_back(table.columns[column].name);
-  return fmt::format("{}", fmt::join(names, ", "));
-}
 
 Finding finding_of(const ForeignKeyResult& result, const std::string& database) {
   return {.database = database,
@@ -69,6 +62,12 @@ void add_findings(const ForeignKeyResult& result, const std::string& database,
     findings.push_back(mismatch_finding(result, database));
     return;
   }
+  if (result.state == ForeignKeyResult::State::kDamaged) {
+    Finding finding = info_finding(result, database, "foreign_keys.damaged", "not checked: " + result.reason);
+    finding.severity = Severity::kCritical;
+    findings.push_back(std::move(finding));
+    return;
+  }
   if (result.state == ForeignKeyResult::State::kUnchecked) {
     findings.push_back(
         info_finding(result, database, "foreign_keys.unchecked", "not checked: " + result.reason));
@@ -92,7 +91,7 @@ void add_findings(const ForeignKeyResult& result, const std::string& database,
 
 }  // namespace
 
-std::vector<ForeignKeyResult> check_foreign_keys(PageSnapshot& snapshot, const SchemaMap& map,
+std::vector<ForeignKeyResult> check_foreign_keys(PageSource& source, const SchemaMap& map,
                                                  const ForeignKeyOptions& options) {
   std::size_t keys = 0;
   for (const SchemaTable& table : map.tables) keys += table.foreign_keys.size();
@@ -105,7 +104,7 @@ std::vector<ForeignKeyResult> check_foreign_keys(PageSnapshot& snapshot, const S
       ForeignKeyResult& result = results.emplace_back();
       result.table = table.name;
       result.id = key.id;
-      result.columns = column_list(table, key);
+      result.columns = key_columns_text(table, key);
       result.parent = key.parent;
       result.parent_missing = parent.kind == ParentKey::Kind::kMissingTable;
       result.child_index = has_child_index(table, key);
@@ -116,9 +115,15 @@ std::vector<ForeignKeyResult> check_foreign_keys(PageSnapshot& snapshot, const S
       }
     }
   }
-  const std::vector<ForeignKeyTask> left = scan_foreign_keys(snapshot, map, tasks, options);
-  for (const ForeignKeyTask& task : left) check_key_by_sql(snapshot.connection(), task, options.rows_named);
+  const std::vector<ForeignKeyTask> left = scan_foreign_keys(source, map, tasks, options);
+  for (const ForeignKeyTask& task : left) check_key_by_sql(*source.connection(), task, options.rows_named);
   return results;
+}
+
+std::vector<ForeignKeyResult> check_foreign_keys(PageSnapshot& snapshot, const SchemaMap& map,
+                                                 const ForeignKeyOptions& options) {
+  SnapshotPages pages(snapshot);
+  return check_foreign_keys(pages, map, options);
 }
 
 std::vector<Finding> foreign_key_findings(const std::vector<ForeignKeyResult>& results,

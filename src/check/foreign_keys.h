@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "base/finding.h"
+#include "check/page_source.h"
 #include "check/schema_map.h"
-#include "sqlite/page_snapshot.h"
 
 namespace litewright {
 
 struct ForeignKeyOptions {
   unsigned threads = 0;                                   // 0: one a core
-  std::uint64_t memory_bytes = std::uint64_t{128} << 20;  // of the sets; at least 1 MiB is taken
+  std::uint64_t memory_bytes = std::uint64_t{160} << 20;  // of the sets; at least 1 MiB is taken
   std::size_t rows_named = 20;                            // orphans of each key
 };
 
@@ -27,7 +27,8 @@ struct ForeignKeyResult {
   enum class State : std::uint8_t {
     kChecked,
     kMismatch,   // no unique key of the parent fits
-    kUnchecked,  // `reason` says why
+    kUnchecked,  // `reason` says why: a collation or a function that only the application has
+    kDamaged,    // `reason` says which b-tree can't be read to its end
   };
   std::string table = {};
   int id = 0;                // as PRAGMA foreign_key_check counts
@@ -41,12 +42,15 @@ struct ForeignKeyResult {
   std::vector<std::string> rows = {};  // the first: a rowid, or the key of a WITHOUT ROWID table: "('a', 7)"
 };
 
-// In the order of the schema's tables, then by id. Throws Error{kDamaged} where a table can't be read to its
-// end.
+// In the order of the schema's tables, then by id. `source` has a connection, from which `map` was read.
+std::vector<ForeignKeyResult> check_foreign_keys(PageSource& source, const SchemaMap& map,
+                                                 const ForeignKeyOptions& options);
+
+// The same on a snapshot of its own pages.
 std::vector<ForeignKeyResult> check_foreign_keys(PageSnapshot& snapshot, const SchemaMap& map,
                                                  const ForeignKeyOptions& options);
 
-// foreign_keys.orphans (critical), .mismatch (critical), .parent_missing, .no_index and .unchecked (info).
+// foreign_keys.orphans, .mismatch, .damaged (critical), .parent_missing, .no_index and .unchecked (info).
 // `database` as it was named.
 std::vector<Finding> foreign_key_findings(const std::vector<ForeignKeyResult>& results,
                                           const std::string& database);

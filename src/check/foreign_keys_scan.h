@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "check/foreign_keys_sql.h"
-#include "sqlite/page_snapshot.h"
+#include "check/page_source.h"
 
 namespace litewright {
 
-// Fills the results of the tasks that can be checked so and gives back the others. Throws Error{kDamaged}
-// where a b-tree can't be read to its end.
-std::vector<ForeignKeyTask> scan_foreign_keys(PageSnapshot& snapshot, const SchemaMap& map,
+// Fills the results of the tasks that can be checked so and gives back the others. The source has a
+// connection.
+std::vector<ForeignKeyTask> scan_foreign_keys(PageSource& source, const SchemaMap& map,
                                               const std::vector<ForeignKeyTask>& tasks,
                                               const ForeignKeyOptions& options);
 

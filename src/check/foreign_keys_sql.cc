@@ -25,8 +25,8 @@ void check_key_by_sql(Connection& connection, const ForeignKeyTask& task, std::s
       }
     }
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kDamaged) throw;
-    result.state = ForeignKeyResult::State::kUnchecked;
+    const bool damaged = error.code() == ErrorCode::kDamaged;
+    result.state = damaged ? ForeignKeyResult::State::kDamaged : ForeignKeyResult::State::kUnchecked;
     result.reason = error.what();
   }
 }

@@ -6,6 +6,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "base/checksum.h"
@@ -119,7 +120,8 @@ KeyNumber rowid_key(const Value& child, bool utf8) {
   if (std::holds_alternative<std::monostate>(child)) return {KeyState::kNull};
   if (const auto* number = std::get_if<double>(&child)) {
     const auto integer = whole(*number);
-    if (!integer) return {KeyState::kNoMatch};
+    // SQLite takes a real for a rowid only within the limits, the lowest excluded.
+    if (!integer || *integer == std::numeric_limits<std::int64_t>::min()) return {KeyState::kNoMatch};
     return {.number = static_cast<std::uint64_t>(*integer)};
   }
   if (std::holds_alternative<BlobValue>(child)) return {KeyState::kNoMatch};

@@ -56,6 +56,7 @@ class HashSet {
     }
     return false;
   }
+  std::uint64_t bytes() const { return slots_.size() * sizeof(slots_[0]); }
   // Asks for the memory that contains() will look at.
   void prefetch(std::uint64_t hash) const { __builtin_prefetch(&slots_[hash & mask_]); }
 

@@ -73,29 +73,47 @@ bool has_child_index(const SchemaTable& child, const SchemaForeignKey& key) {
   });
 }
 
-// A child's value is converted by the parent's affinity and compared by the parent's collation: the unary
-// plus takes the child's own affinity away, and the left side decides the collation.
-std::string orphan_condition(const SchemaTable& child, const SchemaForeignKey& key, const ParentKey& parent) {
+std::string key_columns_text(const SchemaTable& child, const SchemaForeignKey& key) {
+  std::string text;
+  for (const std::size_t column : key.columns)
+    text += (text.empty() ? "" : ", ") + child.columns[column].name;
+  return text;
+}
+
+std::string points_somewhere(const SchemaTable& child, const SchemaForeignKey& key) {
   std::string condition;
   for (const std::size_t column : key.columns) {
     if (!condition.empty()) condition += " AND ";
     condition += fmt::format("c.{} IS NOT NULL", quoted_name(child.columns[column].name));
   }
-  if (parent.kind == ParentKey::Kind::kMissingTable) return condition;
+  return condition;
+}
+
+// A child's value is converted by the parent's affinity and compared by the parent's collation: the unary
+// plus takes the child's own affinity away, and the left side decides the collation.
+std::string parent_join(const SchemaTable& child, const ParentKey& parent, std::string_view child_name,
+                        std::string_view parent_name) {
   std::string matches;
   for (std::size_t i = 0; i < parent.child_columns.size(); i++) {
     const std::size_t at =
         parent.kind == ParentKey::Kind::kRowid ? *parent.table->rowid_alias : parent.index->columns[i].column;
     const SchemaColumn& column = parent.table->columns[at];
-    std::string left = "p." + quoted_name(column.name);
+    std::string left = fmt::format("{}.{}", parent_name, quoted_name(column.name));
     if (parent.index != nullptr && !same_name(parent.index->columns[i].collation, column.collation)) {
       left += " COLLATE " + quoted_name(parent.index->columns[i].collation);
     }
     if (!matches.empty()) matches += " AND ";
-    matches += fmt::format("{} = +c.{}", left, quoted_name(child.columns[parent.child_columns[i]].name));
+    matches += fmt::format("{} = +{}.{}", left, child_name,
+                           quoted_name(child.columns[parent.child_columns[i]].name));
   }
-  return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM main.{} AS p WHERE {})", condition,
-                     quoted_name(parent.table->name), matches);
+  return matches;
+}
+
+std::string orphan_condition(const SchemaTable& child, const SchemaForeignKey& key, const ParentKey& parent) {
+  const std::string somewhere = points_somewhere(child, key);
+  if (parent.kind == ParentKey::Kind::kMissingTable) return somewhere;
+  return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM main.{} AS p WHERE {})", somewhere,
+                     quoted_name(parent.table->name), parent_join(child, parent));
 }
 
 }  // namespace litewright

@@ -31,6 +31,15 @@ ParentKey find_parent_key(const SchemaMap& map, const SchemaForeignKey& key);
 // in the index, not partial. Without one every change of a parent's key reads the whole child.
 bool has_child_index(const SchemaTable& child, const SchemaForeignKey& key);
 
+// "a, b": the child's columns.
+std::string key_columns_text(const SchemaTable& child, const SchemaForeignKey& key);
+
+// Conditions in SQL: that none of the columns of the child c is NULL; that a row of the parent is the one
+// meant by a row of the child (kRowid and kIndex only).
+std::string points_somewhere(const SchemaTable& child, const SchemaForeignKey& key);
+std::string parent_join(const SchemaTable& child, const ParentKey& parent, std::string_view child_name = "c",
+                        std::string_view parent_name = "p");
+
 // The condition that is true for exactly the rows of `child`, named c in the query, that PRAGMA
 // foreign_key_check reports for `key`. Not for kMismatch.
 std::string orphan_condition(const SchemaTable& child, const SchemaForeignKey& key, const ParentKey& parent);

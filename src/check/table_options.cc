@@ -64,4 +64,12 @@ TableOptions table_options(std::string_view sql) {
   return options;
 }
 
+// A quoted name keeps its quotes and is never ON.
+std::string index_definition(std::string_view sql) {
+  for (std::string_view token = next_token(sql); !token.empty(); token = next_token(sql)) {
+    if (same_name(token, "ON")) return "ON" + std::string(sql);
+  }
+  return "";
+}
+
 }  // namespace litewright

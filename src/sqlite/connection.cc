@@ -113,15 +113,19 @@ void Connection::accept_unknown_collations() {
 }
 
 Statement::Statement(sqlite3* connection, std::string_view sql) : connection_(connection) {
-  const int rc =
-      sqlite3_prepare_v2(connection, sql.data(), static_cast<int>(sql.size()), &statement_, nullptr);
+  const char* rest = nullptr;
+  const int rc = sqlite3_prepare_v2(connection, sql.data(), static_cast<int>(sql.size()), &statement_, &rest);
   if (rc != SQLITE_OK) throw sqlite_error(rc, fmt::format("{}: {}", sql, sqlite3_errmsg(connection)));
+  more_sql_ = sql.substr(static_cast<std::size_t>(rest - sql.data())).find_first_not_of(" \t\r\n;") !=
+              std::string_view::npos;
 }
 
 Statement::~Statement() { sqlite3_finalize(statement_); }
 
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : connection_(other.connection_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      more_sql_(other.more_sql_) {}
 
 void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
 

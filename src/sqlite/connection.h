@@ -41,6 +41,9 @@ class Statement {
   bool step();  // true: a row is there; false: done
   void reset();
 
+  // Behind the statement something else than blanks follows in the text: only the first was
+  // prepared.
+  bool has_more_sql() const { return more_sql_; }
   int column_count() const;
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
@@ -55,6 +58,7 @@ class Statement {
  private:
   sqlite3* connection_;
   sqlite3_stmt* statement_ = nullptr;
+  bool more_sql_ = false;
 };
 
 // One connection; used from one thread at a time. Closing it is SQLite's close: the last one checkpoints
