@@ -14,6 +14,7 @@ Command backup_command();
 Command completions_command(const CommandTable& table);
 Command help_command(const CommandTable& table);
 Command log_command();
+Command maintain_command();
 Command protect_command();
 Command prune_command();
 Command restore_command();
