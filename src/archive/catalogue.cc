@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <random>
+#include <span>
 #include <thread>
 
 #include "archive/cover.h"
@@ -19,6 +20,7 @@ namespace {
 // Footers are small reads: over a network their latency counts, not the processor.
 constexpr std::size_t kFooterThreads = 4;
 constexpr std::size_t kFootersWorthAThread = 16;
+constexpr std::size_t kFootersAtOnce = 4096;  // so many are in memory twice
 
 SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
   const auto range = parse_segment_name(name);
@@ -65,7 +67,7 @@ FooterResult try_entry(const ObjectStore& store, const std::string& name) {
   return result;
 }
 
-std::vector<FooterResult> read_footers(const ObjectStore& store, const std::vector<ObjectInfo>& objects) {
+std::vector<FooterResult> read_footers(const ObjectStore& store, std::span<const ObjectInfo> objects) {
   std::vector<FooterResult> results(objects.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
@@ -133,13 +135,18 @@ void leave_out_disputed(Catalogue& catalogue) {
 
 void load_segments(const ObjectStore& store, Catalogue& catalogue) {
   const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
-  std::vector<FooterResult> results = read_footers(store, objects);
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    if (results[i].failure) std::rethrow_exception(results[i].failure);
-    if (results[i].entry) {
-      catalogue.segments.push_back(std::move(*results[i].entry));
-    } else {
-      catalogue.bad_objects.push_back({objects[i].name, results[i].reason});
+  catalogue.segments.reserve(objects.size());
+  for (std::size_t begin = 0; begin < objects.size(); begin += kFootersAtOnce) {
+    const auto part =
+        std::span(objects).subspan(begin, std::min<std::size_t>(kFootersAtOnce, objects.size() - begin));
+    std::vector<FooterResult> results = read_footers(store, part);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (results[i].failure) std::rethrow_exception(results[i].failure);
+      if (results[i].entry) {
+        catalogue.segments.push_back(std::move(*results[i].entry));
+      } else {
+        catalogue.bad_objects.push_back({part[i].name, results[i].reason});
+      }
     }
   }
   std::ranges::sort(catalogue.segments, {}, [](const SegmentEntry& entry) {

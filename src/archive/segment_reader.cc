@@ -18,6 +18,12 @@ namespace {
 constexpr std::size_t kTailRead = 4096;          // footer and, mostly, the run table: one read
 constexpr std::size_t kVerifyChunk = 256 << 10;  // bytes a read in verify_bytes
 
+// A resume goes through the indexes of thousands of segments: making a context costs more than using it.
+[[nodiscard]] bool decompress(Bytes compressed, MutableBytes out) {
+  thread_local Decompressor decompressor;
+  return decompressor.run(compressed, out);
+}
+
 // Reads the footer's end first: an object of a future version is told from a damaged one by it alone.
 Footer read_footer(const Segment::State& s, Bytes tail) {
   const auto version = tail_version(tail.last(kTailBytes));
@@ -129,7 +135,7 @@ std::vector<CommitRecord> Segment::commits() const {
   if (checksum64(stored) != footer.commits_checksum)
     s.damaged("commit index: checksum is not the recorded one");
   std::vector<std::byte> columns(footer.commits_raw);
-  if (!Decompressor().run(Bytes(stored).first(footer.commits_stored), columns)) {
+  if (!decompress(Bytes(stored).first(footer.commits_stored), columns)) {
     s.damaged("commit index: can't be decompressed");
   }
   auto commits = decode_commits(columns, Bytes(stored).subspan(footer.commits_stored), footer.header.base,
@@ -147,7 +153,7 @@ void Segment::page_checksums(std::size_t run,
   const RunEntry& entry = s.runs.at(run);
   const auto stored = s.read(entry.numbers_offset(), entry.numbers_stored);
   std::vector<std::byte> numbers(entry.numbers_raw);
-  if (checksum64(stored) != entry.numbers_checksum || !Decompressor().run(stored, numbers)) {
+  if (checksum64(stored) != entry.numbers_checksum || !decompress(stored, numbers)) {
     s.damaged(fmt::format("page numbers of run {} are not as they were written", run));
   }
   const auto sums = s.read(entry.checksums_offset(), std::size_t{entry.info.pages} * kChecksumBytes);

@@ -87,6 +87,16 @@ std::optional<CompanionSet> wanted_files(const Invocation& invocation, const Arc
               "restore it without them");
 }
 
+std::vector<PlacedCompanion> put_files(CompanionPlacement& placement, const std::string& target,
+                                       WallTime now) {
+  try {
+    return placement.put(now);
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{} is restored, but of its files {}", target, error.what()),
+                error.hint());
+  }
+}
+
 void print_files(Output& output, const std::vector<PlacedCompanion>& files,
                  nlohmann::ordered_json& document) {
   for (const PlacedCompanion& file : files) {
@@ -133,7 +143,7 @@ int run_restore(const Invocation& invocation) {
   const LinuxProcessTable processes;
   const RestoreReport report = restore_database(*place.store, processes, session.clock, request);
   std::vector<PlacedCompanion> placed;
-  if (placement) placed = placement->put(session.clock.wall());
+  if (placement) placed = put_files(*placement, report.target, session.clock.wall());
   pause.reset();
   progress.finish();
   print_report(session.output, report, request.dry_run);

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
+#include <span>
 
 #include "base/error.h"
 #include "store/folder_walk.h"
@@ -146,10 +148,64 @@ class DirectoryWriter final : public ObjectWriter {
   bool failed_ = false;
 };
 
+// Opened part by part below the root; throws where there is no such object.
+Descriptor open_object(const Descriptor& top, const std::string& root, std::span<const std::string> parts,
+                       const std::string& described) {
+  const Error absent(ErrorCode::kNoDatabase, "there is no " + described);
+  if (!top) throw absent;
+  const Descriptor folder = open_folder(top.get(), parts.first(parts.size() - 1), root);
+  if (!folder) throw absent;
+  // O_NONBLOCK: a FIFO must not hold us up.
+  Descriptor file(openat(folder.get(), parts.back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file && errno == ENOENT) throw absent;
+  if (!file && errno == ELOOP) {
+    throw Error(ErrorCode::kPermission, described + " is a symbolic link, which is not followed");
+  }
+  if (!file) throw error_from_errno(errno, "open " + described);
+  return file;
+}
+
+struct stat status_of(const Descriptor& file, const std::string& described) {
+  struct stat about{};
+  if (fstat(file.get(), &about) != 0) throw error_from_errno(errno, "stat " + described);
+  if (!S_ISREG(about.st_mode)) throw Error(ErrorCode::kDamaged, described + " is not a regular file");
+  return about;
+}
+
+// One of the readers that keep their descriptor, or none of them.
+class KeptOpen {
+ public:
+  explicit KeptOpen(std::shared_ptr<std::atomic<std::size_t>> count) : count_(std::move(count)) {
+    if (count_->fetch_add(1) < DirectoryStore::kReadersKeptOpen) return;
+    count_->fetch_sub(1);
+    count_.reset();
+  }
+  KeptOpen(const KeptOpen&) = delete;
+  KeptOpen& operator=(const KeptOpen&) = delete;
+  ~KeptOpen() {
+    if (count_) count_->fetch_sub(1);
+  }
+  explicit operator bool() const { return count_ != nullptr; }
+
+ private:
+  std::shared_ptr<std::atomic<std::size_t>> count_;
+};
+
+// Of more than kReadersKeptOpen at a time the later ones open their object anew for each read: the same file,
+// or it is an error.
 class DirectoryReader final : public ObjectReader {
  public:
-  DirectoryReader(Descriptor file, std::uint64_t size, std::string described)
-      : file_(std::move(file)), size_(size), described_(std::move(described)) {}
+  using Opener = std::function<Descriptor()>;
+
+  DirectoryReader(Opener opener, std::shared_ptr<std::atomic<std::size_t>> readers, std::string described)
+      : opener_(std::move(opener)), kept_(std::move(readers)), described_(std::move(described)) {
+    Descriptor file = opener_();
+    const struct stat about = status_of(file, described_);
+    size_ = static_cast<std::uint64_t>(about.st_size);
+    device_ = about.st_dev;
+    inode_ = about.st_ino;
+    if (kept_) file_ = std::move(file);
+  }
 
   std::uint64_t size() const override { return size_; }
 
@@ -158,8 +214,10 @@ class DirectoryReader final : public ObjectReader {
       throw Error(ErrorCode::kDamaged, fmt::format("{} ends at byte {}, wanted {} bytes from {}", described_,
                                                    size_, out.size(), offset));
     }
+    const Descriptor again = kept_ ? Descriptor() : open_again();
+    const int file = kept_ ? file_.get() : again.get();
     while (!out.empty()) {
-      const ssize_t count = pread(file_.get(), out.data(), out.size(), static_cast<off_t>(offset));
+      const ssize_t count = pread(file, out.data(), out.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) throw error_from_errno(errno, "read " + described_);
       if (count == 0) throw Error(ErrorCode::kDamaged, described_ + " was cut short while it was read");
@@ -169,8 +227,20 @@ class DirectoryReader final : public ObjectReader {
   }
 
  private:
+  Descriptor open_again() const {
+    Descriptor file = opener_();
+    const struct stat about = status_of(file, described_);
+    if (about.st_dev != device_ || about.st_ino != inode_)
+      throw Error(ErrorCode::kDamaged, described_ + " was replaced while it was read");
+    return file;
+  }
+
+  Opener opener_;
+  KeptOpen kept_;
   Descriptor file_;
-  std::uint64_t size_;
+  std::uint64_t size_ = 0;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   std::string described_;
 };
 
@@ -302,25 +372,11 @@ std::unique_ptr<ObjectWriter> DirectoryStore::create(std::string_view name) {
 }
 
 std::unique_ptr<ObjectReader> DirectoryStore::open(std::string_view name) const {
-  const auto parts = object_name_parts(name);
-  const std::string described = root_ + "/" + std::string(name);
-  const Error absent(ErrorCode::kNoDatabase, "there is no " + described);
-  const Descriptor top = root_to_read();
-  if (!top) throw absent;
-  const Descriptor folder = open_folder(top.get(), std::span(parts).first(parts.size() - 1), root_);
-  if (!folder) throw absent;
-  // O_NONBLOCK: a FIFO must not hold us up.
-  Descriptor file(openat(folder.get(), parts.back().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!file && errno == ENOENT) throw absent;
-  if (!file && errno == ELOOP) {
-    throw Error(ErrorCode::kPermission, described + " is a symbolic link, which is not followed");
-  }
-  if (!file) throw error_from_errno(errno, "open " + described);
-  struct stat about{};
-  if (fstat(file.get(), &about) != 0) throw error_from_errno(errno, "stat " + described);
-  if (!S_ISREG(about.st_mode)) throw Error(ErrorCode::kDamaged, described + " is not a regular file");
-  return std::make_unique<DirectoryReader>(std::move(file), static_cast<std::uint64_t>(about.st_size),
-                                           described);
+  std::string described = root_ + "/" + std::string(name);
+  auto opener = [this, parts = object_name_parts(name), described] {
+    return open_object(root_to_read(), root_, parts, described);
+  };
+  return std::make_unique<DirectoryReader>(std::move(opener), readers_, std::move(described));
 }
 
 void DirectoryStore::replace(std::string_view name, Bytes content) {

@@ -10,6 +10,7 @@
 // archive must never go on in the empty folder below an unmounted disk. Hold::renew() takes it up again.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,11 +20,14 @@
 
 namespace litewright {
 
-// Descriptors: one for each living writer, reader and hold; besides those at most kMaxObjectNameParts + 2
-// during a call. Symbolic links below the root are never followed: an object that is one throws
-// Error{kPermission}, and list() leaves it out. Folders are made 0700, files 0600.
+// Descriptors: one for each living writer, hold and reader, of readers at most kReadersKeptOpen (an archive
+// may have more segments than a process may have descriptors); besides those at most kMaxObjectNameParts + 2
+// during a call. Readers must not outlive the store. Symbolic links below the root are never followed: an
+// object that is one throws Error{kPermission}, and list() leaves it out. Folders are made 0700, files 0600.
 class DirectoryStore final : public ObjectStore {
  public:
+  static constexpr std::size_t kReadersKeptOpen = 128;
+
   // Touches nothing: the root (and what is missing above it) is made by the first call that writes.
   explicit DirectoryStore(std::string root);
 
@@ -44,6 +48,7 @@ class DirectoryStore final : public ObjectStore {
   std::string root_;
   mutable std::mutex mutex_;
   std::weak_ptr<HeldPlace> held_;
+  std::shared_ptr<std::atomic<std::size_t>> readers_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 }  // namespace litewright

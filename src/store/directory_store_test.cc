@@ -215,6 +215,28 @@ TEST(DirectoryStore, keeps_no_descriptor_when_all_is_closed) {
   EXPECT_EQ(descriptors(), before);
 }
 
+TEST(DirectoryStore, reads_more_objects_at_once_than_it_keeps_descriptors) {
+  const auto descriptors = [] { return std::distance(fs::directory_iterator("/proc/self/fd"), {}); };
+  const TestFolder folder;
+  DirectoryStore store(folder.path("archive"));
+  put_object(store, "segments/a", bytes("first"));
+  const auto before = descriptors();
+  std::vector<std::unique_ptr<ObjectReader>> readers;
+  for (std::size_t i = 0; i < DirectoryStore::kReadersKeptOpen + 50; ++i)
+    readers.push_back(store.open("segments/a"));
+  EXPECT_EQ(descriptors(), before + static_cast<std::ptrdiff_t>(DirectoryStore::kReadersKeptOpen));
+  std::vector<std::byte> content(5);
+  readers.back()->read(0, content);
+  EXPECT_TRUE(std::ranges::equal(content, bytes("first")));
+  // Of another object under its name it gives nothing.
+  store.replace("segments/a", bytes("other"));
+  EXPECT_EQ(code_of([&] { readers.back()->read(0, content); }), ErrorCode::kDamaged);
+  readers.front()->read(0, content);
+  EXPECT_TRUE(std::ranges::equal(content, bytes("first")));
+  readers.clear();
+  EXPECT_EQ(descriptors(), before);
+}
+
 TEST(DirectoryStore, a_held_store_that_was_renamed_away_is_unreachable_and_not_made_anew) {
   const TestFolder folder;
   DirectoryStore store(folder.path("archive"));
