@@ -86,7 +86,7 @@ TEST(LineEnd, ASegmentBearsWitnessOfWhatItWasBuiltOn) {
 TEST(LineEnd, DamageIsSteppedOverWithASnapshotOfNumbersNeverUsed) {
   const auto cut = [](std::string& object) { object.resize(object.size() / 2); };
   const auto flip_tables = [](std::string& object) {
-    for (std::size_t i = 60; i + 700 < object.size(); ++i) object[i] = static_cast<char>(~object[i]);
+    for (std::size_t i = 60; i + 360 < object.size(); ++i) object[i] = static_cast<char>(~object[i]);
   };
   for (const bool newest : {true, false}) {
     for (int way = 0; way < 3; ++way) {

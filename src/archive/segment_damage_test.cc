@@ -115,14 +115,14 @@ TEST_F(SegmentDamage, is_noticed_where_an_object_lies_under_another_name) {
 
 TEST_F(SegmentDamage, is_told_from_a_future_version_which_asks_for_an_upgrade) {
   std::string future = original_;
-  future[future.size() - segment_format::kTailBytes + 4] = 2;  // the version in the tail
+  future[future.size() - segment_format::kTailBytes + 4] = kSegmentFormatVersion + 1;  // in the tail
   store_.replace(name_, bytes(future));
   try {
     const Segment segment(store_, name_);
     ADD_FAILURE() << "a future version was opened";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kDamaged);
-    EXPECT_NE(std::string(error.what()).find("format version 2, this program reads up to 1"),
+    EXPECT_NE(std::string(error.what()).find("format version 3, this program reads up to 2"),
               std::string::npos)
         << error.what();
     EXPECT_NE(error.hint().find("upgrade"), std::string::npos) << error.hint();
