@@ -78,9 +78,13 @@ KeyField field_of(const SchemaTable& table, const IndexColumn& of,
 }
 
 IndexPlan index_plan(const SchemaTable& table, const SchemaIndex& index,
-                     const std::vector<DefaultValue>& defaults) {
+                     const std::vector<DefaultValue>& defaults, KeyEncoding encoding) {
   IndexPlan plan{.table = &table, .index = &index, .key_fields = index.key_columns, .unique = index.unique};
-  plan.rows_by_sqlite = index.partial;
+  if (index.partial) {
+    const auto parsed = parse_index_sql(index.sql);
+    if (parsed) plan.where = SimpleWhere::parse(parsed->where, table, encoding);
+    plan.rows_by_sqlite = !plan.where;
+  }
   for (const IndexColumn& column : index.columns) {
     plan.fields.push_back(field_of(table, column, defaults));
     plan.rows_by_sqlite = plan.rows_by_sqlite || plan.fields.back().from == KeyField::From::kElsewhere;
@@ -119,7 +123,7 @@ void add_table(const SchemaTable& table, const std::string& encoding, CheckPlan&
       out.trees.push_back({.root = index.root_page, .table = false});
       out.roles.push_back({.rows = false, .plan = out.indexes.size()});
     }
-    out.indexes.push_back(index_plan(table, index, defaults));
+    out.indexes.push_back(index_plan(table, index, defaults, out.encoding));
   }
   out.trees.push_back({.root = table.root_page, .table = !table.without_rowid});
   out.roles.push_back({.rows = true, .plan = number});

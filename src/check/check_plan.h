@@ -10,6 +10,7 @@
 #include "check/key_order.h"
 #include "check/record_fields.h"
 #include "check/schema_map.h"
+#include "check/simple_where.h"
 #include "check/tree_walk.h"
 
 namespace litewright {
@@ -55,7 +56,8 @@ struct IndexPlan {
   std::vector<KeyField> fields = {};   // of the entry's record
   std::size_t key_fields = 0;
   bool unique = false;
-  bool rows_by_sqlite = false;  // expressions, a WHERE: SQLite says which keys the rows ask for
+  std::optional<SimpleWhere> where = {};  // of a partial index, where it is simple
+  bool rows_by_sqlite = false;            // expressions, a WHERE: SQLite says which keys the rows ask for
   std::string unknown_collation = {};
 };
 

@@ -48,7 +48,8 @@ Verdict our_verdict(const std::string& path) {
     for (const Finding& finding : report.findings) verdict.said += finding_to_text(finding);
     return verdict;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kDamaged) throw;
+    // A schema format that this SQLite does not know is an I/O error to it.
+    if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kIo) throw;
     return {.said = error.what()};
   }
 }

@@ -68,13 +68,14 @@ class KeyVisitor final : public RowVisitor {
     }
   }
   void row(const TreeEntry& entry) override {
-    if (fields_.parse(entry.payload, entry.payload_bytes, fields_wanted_) != RecordFields::Parsed::kWell)
+    if (fields_.parse(entry.payload, entry.payload_bytes, fields_wanted_,
+                      rows_ ? RecordFields::Fit::kExact : RecordFields::Fit::kWithin) !=
+        RecordFields::Parsed::kWell)
       return;
     if (!rows_ && fields_.count() < index_.fields.size()) return;
-    const auto hash =
-        rows_ ? hasher_.of_row(index_, fields_, entry.rowid) : hasher_.of_entry(index_, fields_);
-    if (!hash) return;
-    take_(*hash,
+    const auto key = rows_ ? hasher_.of_row(index_, fields_, entry.rowid) : hasher_.of_entry(index_, fields_);
+    if (key.state != KeyHasher::State::kMade) return;
+    take_(key.hash,
           [&] { return rows_ ? row_text(index_, fields_, entry.rowid) : entry_text(index_, fields_); });
   }
 

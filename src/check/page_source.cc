@@ -10,8 +10,7 @@ namespace litewright {
 
 SnapshotPages::SnapshotPages(PageSnapshot& snapshot) : snapshot_(snapshot) {
   page_size_ = snapshot.page_size();
-  page_count_ =
-      static_cast<std::uint32_t>(snapshot.connection().query_integer("PRAGMA page_count").value_or(0));
+  page_count_ = snapshot.page_count();
   usable_bytes_ = page_size_;
   if (page_count_ == 0) return;  // an empty file: a database without tables
   std::vector<std::byte> first(page_size_);
@@ -20,6 +19,8 @@ SnapshotPages::SnapshotPages(PageSnapshot& snapshot) : snapshot_(snapshot) {
   if (!header) {
     throw Error(ErrorCode::kDamaged, snapshot.connection().path() + ": " + header.error().what);
   }
+  // Without the schema, which PRAGMA page_count would read.
+  page_count_ = header->page_count().value_or(page_count_);
   usable_bytes_ = header->usable_bytes();
   parallel_ = PageSnapshot::threads_may_read();
 }

@@ -16,16 +16,10 @@ constexpr std::uint64_t kMostHeaderBytes = 98307;
 
 }  // namespace
 
-std::int64_t StoredValue::integer() const {
-  if (type >= 8) return type - 8;
-  std::uint64_t value = (load_u8(bytes, 0) & 0x80) != 0 ? ~std::uint64_t{0} : 0;
-  for (const std::byte b : bytes) value = value << 8 | std::to_integer<std::uint64_t>(b);
-  return static_cast<std::int64_t>(value);
-}
-
 double StoredValue::real() const { return std::bit_cast<double>(load_be64(bytes, 0)); }
 
-RecordFields::Parsed RecordFields::parse(Bytes payload, std::uint64_t payload_bytes, std::size_t most) {
+RecordFields::Parsed RecordFields::parse(Bytes payload, std::uint64_t payload_bytes, std::size_t most,
+                                         Fit fit) {
   payload_ = payload;
   count_ = 0;
   if (fields_.size() < most) fields_.resize(most);
@@ -55,7 +49,8 @@ RecordFields::Parsed RecordFields::parse(Bytes payload, std::uint64_t payload_by
     body += field.bytes;
     count_++;
   }
-  if (at > end || body > payload_bytes || (at == end && body != payload_bytes)) return Parsed::kMalformed;
+  if (at > end || body > payload_bytes) return Parsed::kMalformed;
+  if (fit == Fit::kExact && at == end && body != payload_bytes) return Parsed::kMalformed;
   return Parsed::kWell;
 }
 

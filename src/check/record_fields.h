@@ -19,8 +19,15 @@ struct StoredValue {
   bool is_real() const { return type == 7; }
   bool is_text() const { return type >= 12 && type % 2 == 1; }
   bool is_blob() const { return type >= 12 && type % 2 == 0; }
-  std::int64_t integer() const;  // is_integer()
-  double real() const;           // is_real(); may be a NaN, which SQLite reads as NULL
+  std::int64_t integer() const {  // is_integer()
+    if (type >= 8) return type - 8;
+    // Big-endian, sign-extended; read from the right end of eight bytes.
+    std::uint64_t value = 0;
+    for (const std::byte b : bytes) value = value << 8 | std::to_integer<std::uint64_t>(b);
+    const auto unused = static_cast<unsigned>(64 - 8 * bytes.size());
+    return static_cast<std::int64_t>(value << unused) >> unused;
+  }
+  double real() const;  // is_real(); may be a NaN, which SQLite reads as NULL
 };
 
 // Keeps its memory between records. Not thread-safe.
@@ -28,8 +35,11 @@ class RecordFields {
  public:
   enum class Parsed { kWell, kMalformed };
 
+  // Whether the columns, where all are read, must take all of the payload: SQLite asks it of rows, and of
+  // index entries it does not.
+  enum class Fit { kExact, kWithin };
   // The first `most` columns. `payload` is the record, or its beginning where `payload_bytes` is more.
-  Parsed parse(Bytes payload, std::uint64_t payload_bytes, std::size_t most);
+  Parsed parse(Bytes payload, std::uint64_t payload_bytes, std::size_t most, Fit fit = Fit::kExact);
   // The same record's bytes stand elsewhere now.
   void moved_to(Bytes payload) { payload_ = payload; }
 

@@ -46,8 +46,11 @@ bool is_numeric_text(Bytes text, KeyEncoding encoding) {
   return rest.empty();
 }
 
-std::optional<std::uint64_t> KeyHasher::of_row(const IndexPlan& index, const RecordFields& row,
-                                               std::int64_t rowid) {
+KeyHasher::Made KeyHasher::of_row(const IndexPlan& index, const RecordFields& row, std::int64_t rowid) {
+  if (index.where) {
+    const std::optional<bool> wanted = index.where->holds(row);
+    if (!wanted || !*wanted) return {.state = wanted ? State::kNotWanted : State::kBeyond};
+  }
   key_.clear();
   for (const KeyField& field : index.fields) {
     if (field.from == KeyField::From::kRowid) {
@@ -57,19 +60,19 @@ std::optional<std::uint64_t> KeyHasher::of_row(const IndexPlan& index, const Rec
     } else if (row.has(field.stored_at)) {
       key_.add(row.value(field.stored_at), field.collation, field.real);
     } else {
-      return std::nullopt;
+      return {.state = State::kBeyond};
     }
   }
-  return hash();
+  return {.hash = hash()};
 }
 
-std::optional<std::uint64_t> KeyHasher::of_entry(const IndexPlan& index, const RecordFields& entry) {
+KeyHasher::Made KeyHasher::of_entry(const IndexPlan& index, const RecordFields& entry) {
   key_.clear();
   for (std::size_t i = 0; i < index.fields.size(); i++) {
-    if (!entry.has(i)) return std::nullopt;
+    if (!entry.has(i)) return {.state = State::kBeyond};
     key_.add(entry.value(i), index.fields[i].collation, false);
   }
-  return hash();
+  return {.hash = hash()};
 }
 
 // Whether the key may be there more than once.
@@ -140,7 +143,9 @@ const IndexPlan* RowJudge::key_of(std::size_t tree, std::size_t& fields) const {
 }
 
 bool RowJudge::parse(const TreeEntry& entry, std::size_t fields) {
-  if (fields_.parse(entry.payload, entry.payload_bytes, fields) == RecordFields::Parsed::kWell) return true;
+  const auto fit = plan_.roles[tree_].rows ? RecordFields::Fit::kExact : RecordFields::Fit::kWithin;
+  if (fields_.parse(entry.payload, entry.payload_bytes, fields, fit) == RecordFields::Parsed::kWell)
+    return true;
   report(RowFault::Kind::kRecord, entry, "the record's header contradicts its length");
   return false;
 }
@@ -151,7 +156,8 @@ void RowJudge::begin_run(std::size_t tree, const std::vector<std::byte>* after) 
   std::size_t fields = 0;
   const IndexPlan* const key = key_of(tree, fields);
   if (key == nullptr || after == nullptr) return;
-  if (fields_.parse(*after, after->size(), key->fields.size()) == RecordFields::Parsed::kWell &&
+  if (fields_.parse(*after, after->size(), key->fields.size(), RecordFields::Fit::kWithin) ==
+          RecordFields::Parsed::kWell &&
       fields_.count() >= fields) {
     order_.next(*key, fields, fields_);
   }
@@ -161,7 +167,8 @@ void RowJudge::end_run(std::size_t tree, const std::vector<std::byte>* before) {
   std::size_t fields = 0;
   const IndexPlan* const key = key_of(tree, fields);
   if (key == nullptr || before == nullptr) return;
-  if (fields_.parse(*before, before->size(), key->fields.size()) == RecordFields::Parsed::kWell &&
+  if (fields_.parse(*before, before->size(), key->fields.size(), RecordFields::Fit::kWithin) ==
+          RecordFields::Parsed::kWell &&
       fields_.count() >= fields) {
     judge_order(*key, fields, {.payload = *before});
   }
@@ -209,9 +216,9 @@ void RowJudge::judge_row(const TablePlan& table, const TreeEntry& entry, bool or
   if (agreement_) {
     for (const std::size_t index : table.indexes) {
       if (plan_.indexes[index].rows_by_sqlite) continue;
-      if (const auto hash = hasher_.of_row(plan_.indexes[index], fields_, entry.rowid)) {
-        rows_[index].add(*hash);
-      } else {
+      const KeyHasher::Made key = hasher_.of_row(plan_.indexes[index], fields_, entry.rowid);
+      if (key.state == KeyHasher::State::kMade) rows_[index].add(key.hash);
+      if (key.state == KeyHasher::State::kBeyond) {
         report(RowFault::Kind::kTooLong, entry, "the key lies behind more than can be held");
       }
     }
@@ -252,8 +259,9 @@ void RowJudge::judge_index_entry(std::size_t number, const TreeEntry& entry, boo
            fmt::format("the entry has {} values, the index {}", fields_.count(), index.fields.size()));
     return order_.forget();
   }
-  if (const auto hash = hasher_.of_entry(index, fields_)) {
-    entries_[number].add(*hash);
+  const KeyHasher::Made key = hasher_.of_entry(index, fields_);
+  if (key.state == KeyHasher::State::kMade) {
+    entries_[number].add(key.hash);
   } else {
     report(RowFault::Kind::kTooLong, entry, "the key is longer than can be held");
   }

@@ -44,9 +44,14 @@ struct RowFault {
 class KeyHasher {
  public:
   explicit KeyHasher(KeyEncoding encoding) : key_(encoding) {}
-  // Empty where bytes of the key lie beyond what of the payload is at hand.
-  std::optional<std::uint64_t> of_row(const IndexPlan& index, const RecordFields& row, std::int64_t rowid);
-  std::optional<std::uint64_t> of_entry(const IndexPlan& index, const RecordFields& entry);
+  // kBeyond: bytes of the key lie beyond what of the payload is at hand. kNotWanted: the index is partial.
+  enum class State : std::uint8_t { kMade, kNotWanted, kBeyond };
+  struct Made {
+    State state = State::kMade;
+    std::uint64_t hash = 0;
+  };
+  Made of_row(const IndexPlan& index, const RecordFields& row, std::int64_t rowid);
+  Made of_entry(const IndexPlan& index, const RecordFields& entry);
   // For keys that come from a query: begin(), add each, hash().
   KeyBuffer& key() { return key_; }
   std::uint64_t hash() const { return checksum64(key_.bytes()); }

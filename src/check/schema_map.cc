@@ -33,8 +33,14 @@ struct SchemaRows {
 SchemaRows read_rows(Connection& connection) {
   SchemaRows rows;
   Statement statement = connection.prepare(
-      "SELECT type, name, tbl_name, rootpage, ifnull(sql, '') FROM main.sqlite_schema "
-      "WHERE type IN ('table', 'index', 'view') ORDER BY rowid");
+      // What an entry is SQLite takes from its SQL, and an entry without is an index.
+      "WITH entries AS (SELECT rowid AS at, name, tbl_name, rootpage, ifnull(sql, '') AS sql, CASE "
+      "WHEN ifnull(sql, '') = '' THEN 'index' "
+      "WHEN sql LIKE 'CREATE TABLE%' OR sql LIKE 'CREATE VIRTUAL TABLE%' THEN 'table' "
+      "WHEN sql LIKE 'CREATE INDEX%' OR sql LIKE 'CREATE UNIQUE INDEX%' THEN 'index' "
+      "WHEN sql LIKE 'CREATE VIEW%' THEN 'view' ELSE type END AS type FROM main.sqlite_schema) "
+      "SELECT type, name, tbl_name, rootpage, sql FROM entries "
+      "WHERE type IN ('table', 'index', 'view') ORDER BY at");
   while (statement.step()) {
     SchemaRow row{statement.text(1), statement.text(2), statement.text(4),
                   PageNumber(static_cast<std::uint32_t>(statement.integer(3)))};

@@ -71,6 +71,12 @@ std::string key_text(std::string_view sql, const std::vector<Token>& tokens, std
 
 }  // namespace
 
+std::vector<std::string_view> sql_tokens(std::string_view sql) {
+  std::vector<std::string_view> texts;
+  for (const Token& token : tokens_of(sql)) texts.push_back(token.text);
+  return texts;
+}
+
 std::optional<IndexSql> parse_index_sql(std::string_view sql) {
   const std::vector<Token> tokens = tokens_of(sql);
   std::size_t at = 0;

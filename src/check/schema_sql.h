@@ -9,6 +9,10 @@
 
 namespace litewright {
 
+// Words, numbers, quoted names and texts, each other character by itself; no blanks, no comments. Views of
+// `sql`.
+std::vector<std::string_view> sql_tokens(std::string_view sql);
+
 struct IndexSql {
   std::vector<std::string> keys;  // each without ASC or DESC
   std::string where;              // empty: none
