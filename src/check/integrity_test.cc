@@ -57,7 +57,7 @@ Verdict our_verdict(const std::string& path) {
 // LITEWRIGHT_DAMAGED=1000: the long form.
 std::size_t damaged_files() {
   const char* const wanted = std::getenv("LITEWRIGHT_DAMAGED");
-  return wanted == nullptr ? 150 : std::strtoul(wanted, nullptr, 10);
+  return wanted == nullptr ? 75 : std::strtoul(wanted, nullptr, 10);
 }
 
 std::uint64_t seed() {
