@@ -146,7 +146,7 @@ TEST_F(UserRulesTest, CanNotWriteNorRunForEver) {
 }
 
 TEST_F(UserRulesTest, MayLookAtTheSchema) {
-  EXPECT_EQ(check({.name = "r", .query = "SELECT name FROM pragma_table_info('t')"})[0].id, "rule.r");
+  EXPECT_EQ(check({.name = "r", .query = "PRAGMA table_info(t)"})[0].id, "rule.r");
 }
 
 }  // namespace
