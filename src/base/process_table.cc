@@ -15,7 +15,10 @@ std::vector<std::filesystem::path> database_files(const std::filesystem::path& d
 
 std::string describe(const FileHolder& holder) {
   if (holder.pid == 0) return "a process outside this container";
-  return fmt::format("{} (pid {}, user {})", holder.command_line, holder.pid, holder.user);
+  std::string where;
+  if (!holder.container.empty()) where = ", container " + holder.container;
+  if (holder.inner_pid != 0) where += fmt::format(", in its own namespace pid {}", holder.inner_pid);
+  return fmt::format("{} (pid {}, user {}{})", holder.command_line, holder.pid, holder.user, where);
 }
 
 }  // namespace litewright

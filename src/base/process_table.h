@@ -47,11 +47,17 @@ struct FileHolder {
   std::optional<WallTime> started = {};  // the same as a time
   std::string user = {};                 // the name, or the number where it has none
   std::string command_line = {};         // arguments joined by blanks; "[name]" where there are none
+  std::string executable = {};           // the program's file; empty where it is not told
+  std::string container = {};            // its control group's short name; empty outside of containers
+  pid_t inner_pid = 0;                   // its pid in its own pid namespace; 0 where that is ours
   std::vector<HeldFile> files = {};      // in the order asked for; those it does not hold are left out
 };
 
 struct FileHolders {
   std::vector<FileHolder> holders;  // by pid
+  // Processes, by pid, that have open what had one of the names before: a file since deleted, or replaced by
+  // another. `files` says which names; a process may be among the holders, too.
+  std::vector<FileHolder> stale = {};
   // Processes that could not be looked into (other users', when not root): some of them may have the files
   // open. 0 means that the answer is whole.
   std::size_t unseen_processes = 0;
@@ -71,7 +77,8 @@ class ProcessTable {
 // The files of a database: itself, -wal, -shm, -journal.
 std::vector<std::filesystem::path> database_files(const std::filesystem::path& database);
 
-// "python3 app.py (pid 4711, user app)", for messages; "a process outside this container" for pid 0.
+// "python3 app.py (pid 4711, user app)", for messages, with its container where it has one; "a process
+// outside this container" for pid 0.
 std::string describe(const FileHolder& holder);
 
 }  // namespace litewright

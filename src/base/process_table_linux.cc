@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/process_origin_linux.h"
 
 namespace litewright {
 
@@ -35,6 +36,8 @@ constexpr std::size_t kMostUserRecord = 64u << 10;
 // A file asked for, as the kernel names it.
 struct WantedFile {
   fs::path path;
+  bool exists = true;  // false: only a deleted file had the name
+  bool is_regular = false;
   unsigned device_major = 0;
   unsigned device_minor = 0;
   std::uint64_t inode = 0;
@@ -44,10 +47,11 @@ struct WantedFile {
 // statx without asking a file server: a hung network mount that some process has open must not hang us.
 bool identify(const std::string& path, WantedFile& file) {
   struct statx status = {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return false;
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC, STATX_INO | STATX_TYPE, &status) != 0) return false;
   file.device_major = status.stx_dev_major;
   file.device_minor = status.stx_dev_minor;
   file.inode = status.stx_ino;
+  file.is_regular = S_ISREG(status.stx_mode);
   return true;
 }
 
@@ -55,9 +59,9 @@ std::vector<WantedFile> identify_all(const std::vector<fs::path>& paths) {
   std::vector<WantedFile> files;
   for (const fs::path& path : paths) {
     WantedFile file = {.path = path};
-    if (!identify(path.string(), file)) continue;
+    file.exists = identify(path.string(), file);
     struct statfs system = {};
-    if (::statfs(path.c_str(), &system) == 0) {
+    if (file.exists && ::statfs(path.c_str(), &system) == 0) {
       file.device_may_differ = system.f_type == BTRFS_SUPER_MAGIC || system.f_type == OVERLAYFS_SUPER_MAGIC;
     }
     files.push_back(std::move(file));
@@ -163,6 +167,10 @@ void describe_process(FileHolder& holder, std::int64_t booted) {
   struct stat status = {};
   if (::stat(process.c_str(), &status) == 0) holder.user = user_name(status.st_uid);
   holder.command_line = command_line(process);
+  std::error_code failure;
+  holder.executable = fs::read_symlink(process + "/exe", failure).string();
+  holder.container = container_of(read_proc(process + "/cgroup"));
+  holder.inner_pid = innermost_pid(read_proc(process + "/status"));
 }
 
 void add_lock(HeldFile& file, const HeldLock& lock) {
@@ -175,31 +183,55 @@ HeldFile& held_file(std::vector<HeldFile>& files, const fs::path& path, bool ope
   return files.emplace_back(HeldFile{.file = path, .open = open, .locks = {}});
 }
 
-// What the process has open of `wanted`. Its fdinfo names the locks by the descriptor's own file, so that no
-// device number needs to be trusted (FACTS 5).
-std::vector<HeldFile> files_of_process(pid_t pid, std::span<const WantedFile> wanted, bool& readable) {
+// What one process has open of the files asked for.
+struct OpenFiles {
   std::vector<HeldFile> held;
+  std::vector<HeldFile> stale;  // had the name, and is no longer the file there
+};
+
+bool same_file(const WantedFile& a, const WantedFile& b) {
+  return a.inode == b.inode && a.device_major == b.device_major && a.device_minor == b.device_minor;
+}
+
+// The name under which a descriptor's file was opened, as the kernel tells it.
+std::string opened_name(const std::string& link) {
+  constexpr std::string_view kDeleted = " (deleted)";
+  std::error_code failure;
+  std::string name = fs::read_symlink(link, failure).string();
+  if (name.ends_with(kDeleted)) name.resize(name.size() - kDeleted.size());
+  return name;
+}
+
+// Its fdinfo names the locks by the descriptor's own file, so that no device number needs to be trusted
+// (FACTS 5).
+OpenFiles files_of_process(pid_t pid, std::span<const WantedFile> wanted, bool& readable) {
+  OpenFiles files;
   const std::string process = fmt::format("/proc/{}", pid);
   for (const int fd : numbered_entries(process + "/fd", readable)) {
     WantedFile opened;
-    if (!identify(fmt::format("{}/fd/{}", process, fd), opened)) continue;
+    const std::string link = fmt::format("{}/fd/{}", process, fd);
+    if (!identify(link, opened) || !opened.is_regular) continue;
+    bool is_wanted = false;
     for (const WantedFile& file : wanted) {
-      if (file.inode != opened.inode || file.device_major != opened.device_major ||
-          file.device_minor != opened.device_minor) {
-        continue;
-      }
-      HeldFile& mine = held_file(held, file.path, true);
+      if (!file.exists || !same_file(file, opened)) continue;
+      is_wanted = true;
+      HeldFile& mine = held_file(files.held, file.path, true);
       for_each_line(read_proc(fmt::format("{}/fdinfo/{}", process, fd)), [&](std::string_view line) {
         if (!line.starts_with("lock:")) return;
         if (const auto row = parse_lock_row(line.substr(5))) add_lock(mine, row->lock);
       });
     }
+    if (is_wanted) continue;
+    const std::string name = opened_name(link);
+    for (const WantedFile& file : wanted) {
+      if (file.path == name) held_file(files.stale, file.path, true);
+    }
   }
-  return held;
+  return files;
 }
 
 bool is_on(const LockRow& row, const WantedFile& file) {
-  if (row.inode != file.inode) return false;
+  if (!file.exists || row.inode != file.inode) return false;
   return file.device_may_differ ||
          (row.device_major == file.device_major && row.device_minor == file.device_minor);
 }
@@ -227,6 +259,22 @@ void add_holders_by_lock(std::map<pid_t, std::vector<HeldFile>>& holders, std::s
       add_lock(held_file(holders[pid], file.path, false), row->lock);
     }
   });
+}
+
+std::vector<FileHolder> describe_all(std::map<pid_t, std::vector<HeldFile>> by_pid,
+                                     const std::vector<fs::path>& files) {
+  std::vector<FileHolder> holders;
+  const std::int64_t booted = boot_time();
+  for (auto& [pid, held] : by_pid) {
+    FileHolder holder = {.pid = pid};
+    for (const fs::path& path : files) {
+      const auto found = std::ranges::find(held, path, &HeldFile::file);
+      if (found != held.end()) holder.files.push_back(std::move(*found));
+    }
+    if (pid != 0) describe_process(holder, booted);
+    holders.push_back(std::move(holder));
+  }
+  return holders;
 }
 
 }  // namespace
@@ -272,36 +320,54 @@ FileHolders LinuxProcessTable::who_has_open(const std::vector<fs::path>& files,
                                             OwnProcess own_process) const {
   const std::vector<WantedFile> wanted = identify_all(files);
   FileHolders result;
-  if (wanted.empty()) return result;
+  if (std::ranges::none_of(wanted, &WantedFile::exists)) return result;
 
   bool readable = false;
   const std::vector<int> pids = numbered_entries("/proc", readable);
   if (!readable) throw error_from_errno(errno, "list /proc");
 
   std::map<pid_t, std::vector<HeldFile>> holders;
+  std::map<pid_t, std::vector<HeldFile>> stale;
   std::map<pid_t, bool> looked_into;
   for (const pid_t pid : pids) {
     if (own_process == OwnProcess::kExclude && pid == ::getpid()) continue;
-    std::vector<HeldFile> held = files_of_process(pid, wanted, readable);
+    OpenFiles opened = files_of_process(pid, wanted, readable);
     // A process that ended meanwhile is not one that hides.
     if (!readable && errno != EACCES && errno != EPERM) continue;
     looked_into[pid] = readable;
     if (!readable && !is_kernel_thread(pid)) ++result.unseen_processes;
-    if (!held.empty()) holders[pid] = std::move(held);
+    if (!opened.held.empty()) holders[pid] = std::move(opened.held);
+    if (!opened.stale.empty()) stale[pid] = std::move(opened.stale);
   }
   add_holders_by_lock(holders, wanted, looked_into, own_process);
 
-  const std::int64_t booted = boot_time();
-  for (auto& [pid, held] : holders) {
-    FileHolder holder = {.pid = pid};
-    for (const fs::path& path : files) {
-      const auto found = std::ranges::find(held, path, &HeldFile::file);
-      if (found != held.end()) holder.files.push_back(std::move(*found));
-    }
-    if (pid != 0) describe_process(holder, booted);
-    result.holders.push_back(std::move(holder));
-  }
+  result.holders = describe_all(std::move(holders), files);
+  result.stale = describe_all(std::move(stale), files);
   return result;
+}
+
+bool LinuxProcessTable::refresh_locks(const std::vector<fs::path>& files, FileHolders& known) const {
+  const std::vector<WantedFile> wanted = identify_all(files);
+  for (FileHolder& holder : known.holders) {
+    for (HeldFile& file : holder.files) {
+      std::erase_if(file.locks, [](const HeldLock& lock) { return lock.kind == HeldLock::Kind::kPosix; });
+    }
+  }
+  bool whole = true;
+  for_each_line(read_proc("/proc/locks"), [&](std::string_view line) {
+    const auto row = parse_lock_row(line);
+    if (!row || row->lock.kind != HeldLock::Kind::kPosix || row->pid <= 0) return;
+    for (const WantedFile& file : wanted) {
+      if (!is_on(*row, file)) continue;
+      const auto holder = std::ranges::find(known.holders, row->pid, &FileHolder::pid);
+      if (holder == known.holders.end()) {
+        whole = false;
+      } else {
+        add_lock(held_file(holder->files, file.path, false), row->lock);
+      }
+    }
+  });
+  return whole;
 }
 
 std::optional<ThreadsLook> look_at_threads(pid_t pid) {

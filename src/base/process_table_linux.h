@@ -13,6 +13,9 @@ class LinuxProcessTable final : public ProcessTable {
  public:
   FileHolders who_has_open(const std::vector<std::filesystem::path>& files,
                            OwnProcess own_process) const override;
+  // Reads anew the locks of `known`, an answer to the same question, without looking into any process: some
+  // ten microseconds. False where that is not enough: another process holds a lock, or a file is another.
+  bool refresh_locks(const std::vector<std::filesystem::path>& files, FileHolders& known) const;
 };
 
 // A process's threads at one moment.

@@ -13,6 +13,7 @@ CommandTable make_command_table() {
   table.push_back(sync_command());
   table.push_back(stats_command());
   table.push_back(maintain_command());
+  table.push_back(locks_command());
   // help and completions speak about the whole table, themselves included: they get a description of
   // everything, in which they can't run.
   table.push_back(help_command({}));

@@ -13,6 +13,7 @@ CommandTable make_command_table();
 Command backup_command();
 Command completions_command(const CommandTable& table);
 Command help_command(const CommandTable& table);
+Command locks_command();
 Command log_command();
 Command maintain_command();
 Command protect_command();
