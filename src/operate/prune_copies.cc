@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <ranges>
 #include <utility>
 
 #include "base/durable_file.h"
@@ -29,11 +30,11 @@ bool ours(const CopyChoice& choice, const std::optional<std::string>& label) {
 std::map<std::pair<std::string, std::vector<std::string>>, Group> grouped(
     std::vector<CopyChoice>& choices, const std::optional<std::string>& label) {
   std::map<std::pair<std::string, std::vector<std::string>>, Group> groups;
-  for (auto choice = choices.rbegin(); choice != choices.rend(); ++choice) {
-    if (!ours(*choice, label)) continue;
-    std::vector<std::string> tables = choice->copy.record->tables;
+  for (CopyChoice& choice : std::views::reverse(choices)) {
+    if (!ours(choice, label)) continue;
+    std::vector<std::string> tables = choice.copy.record->tables;
     std::ranges::sort(tables);
-    groups[{choice->copy.record->database, std::move(tables)}].push_back(&*choice);
+    groups[{choice.copy.record->database, std::move(tables)}].push_back(&choice);
   }
   return groups;
 }
