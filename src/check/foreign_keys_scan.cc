@@ -139,7 +139,7 @@ class ChildVisitor final : public RowVisitor {
       }
       if (!*value) return;
       if (place == ChildColumns::kNotNeeded) continue;
-      values_[place] = std::move(**value);
+      values_[place] = **value;
       known_[place] = 1;
     }
   }
