@@ -136,5 +136,73 @@ TEST_F(IntegrityVerdicts, AreThoseOfSqliteWhereOnlyIndexesAndRulesDisagree) {
   EXPECT_GT(damaged_, files / 3);
 }
 
+class IntegrityNames : public testing::Test {
+ protected:
+  IntegrityNames() {
+    run("CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT, price REAL CHECK(price >= 0));"
+        "CREATE INDEX item_name ON item(name); CREATE TABLE gone(x);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<500)"
+        " INSERT INTO item SELECT i, 'name '||i, i FROM n; INSERT INTO gone VALUES(zeroblob(20000)); DROP "
+        "TABLE gone");
+  }
+  void run(const std::string& sql) {
+    Connection db(path_, {.mode = OpenMode::kCreate});
+    db.execute(sql.c_str());
+  }
+  // The one finding of this id; an empty one where there is none, or more.
+  Finding the(const std::string& id) {
+    Finding found;
+    int count = 0;
+    for (const Finding& finding : check_file(path_).findings) {
+      if (finding.id == id && count++ == 0) found = finding;
+    }
+    return count == 1 ? found : Finding{};
+  }
+
+  TestFolder folder_;
+  std::string path_ = folder_.path("app.db");
+};
+
+TEST_F(IntegrityNames, TheRowThatAnIndexMisses) {
+  run("PRAGMA writable_schema=ON; CREATE TABLE kept AS SELECT * FROM sqlite_schema WHERE name='item_name';"
+      "DELETE FROM sqlite_schema WHERE name='item_name'");
+  run("INSERT INTO item VALUES(777, 'late', 1)");
+  run("PRAGMA writable_schema=ON; INSERT INTO sqlite_schema SELECT * FROM kept; DROP TABLE kept");
+  const Finding missing = the("integrity.index_missing");
+  EXPECT_EQ(missing.object, "index item_name");
+  EXPECT_EQ(missing.meaning,
+            "rowid 777 of table item is missing from index item_name: queries by it don't find the row");
+}
+
+TEST_F(IntegrityNames, TheRowThatBreaksACheck) {
+  run("PRAGMA ignore_check_constraints=ON; UPDATE item SET price=-4 WHERE id=33");
+  EXPECT_EQ(the("integrity.check").meaning, "rowid 33 of table item breaks CHECK(price >= 0)");
+}
+
+TEST_F(IntegrityNames, AWrongFreelistCount) {
+  std::vector<std::byte> content = file_content(path_);
+  const std::uint32_t count = load_be32(content, 36);
+  ASSERT_GT(count, 0U);
+  store_be32(content, 36, count + 3);
+  write_content(path_, content);
+  EXPECT_EQ(the("integrity.freelist").meaning, "the freelist has " + std::to_string(count) +
+                                                   " pages, the header says " + std::to_string(count + 3));
+}
+
+TEST_F(IntegrityNames, ThePageOfAnIndexThatIsCorrupt) {
+  std::int64_t root = 0;
+  {
+    Connection db(path_, {.mode = OpenMode::kReadOnly});
+    root = db.query_integer("SELECT rootpage FROM sqlite_schema WHERE name='item_name'").value_or(0);
+  }
+  std::vector<std::byte> content = file_content(path_);
+  content[static_cast<std::size_t>(root - 1) * 4096] = std::byte{99};
+  write_content(path_, content);
+  const Finding page = the("integrity.page");
+  EXPECT_EQ(page.object, "index item_name");
+  ASSERT_FALSE(page.figures.empty());
+  EXPECT_EQ(std::get<std::int64_t>(page.figures[0].value), root);
+}
+
 }  // namespace
 }  // namespace litewright
