@@ -42,8 +42,8 @@ std::optional<std::uint64_t> entry_hash(const TreeEntry& entry, const std::vecto
 }  // namespace
 
 std::uint64_t ParentSet::seed() {
-  static const std::uint64_t chosen = std::random_device()() + (std::uint64_t{std::random_device()()} << 32);
-  return chosen;
+  static const std::uint64_t kChosen = std::random_device()() + (std::uint64_t{std::random_device()()} << 32);
+  return kChosen;
 }
 
 bool ParentSet::can_hash(const ParentKey& parent, bool utf8) {
