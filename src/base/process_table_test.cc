@@ -12,6 +12,7 @@
 #include <functional>
 
 #include "base/durable_file.h"
+#include "base/process_origin_linux.h"
 #include "base/process_table_linux.h"
 
 namespace litewright {
@@ -221,6 +222,28 @@ TEST(LockRow, ParsesTheRowsOfProcLocks) {
                           "1: POSIX ADVISORY WRITE 1 : 0 EOF", "1: POSIX ADVISORY WRITE 1 fe:1a:1 0 EOL"}) {
     EXPECT_FALSE(parse_lock_row(row).has_value()) << row;
   }
+}
+
+TEST_F(ProcessTableTest, WhoHasAFileThatWasDeletedOrReplacedIsToldApart) {
+  const Child child([&] { ::open(database_.c_str(), O_RDWR); });
+  fs::rename(folder_ / "app.db-wal", database_);
+  const FileHolders found = holders();
+  EXPECT_TRUE(found.holders.empty());
+  ASSERT_EQ(found.stale.size(), 1u);
+  EXPECT_EQ(found.stale[0].pid, child.pid());
+  EXPECT_EQ(found.stale[0].files.at(0).file, database_);
+}
+
+TEST(ProcessOrigin, ContainersAndInnerPidsAreRead) {
+  const std::string id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+  EXPECT_EQ(container_of("0::/system.slice/docker-" + id + ".scope\n"), "0123456789ab");
+  EXPECT_EQ(container_of("5:cpu:/\n4:memory:/kubepods/pod7/" + id), "0123456789ab");
+  EXPECT_EQ(container_of("0::/lxc.payload.web/init\n"), "web");
+  EXPECT_EQ(container_of("0::/machine.slice/machine-db.scope/x"), "db");
+  EXPECT_EQ(container_of("0::/user.slice/session-1.scope\n"), "");
+  EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t4711\t12\t1\nOther:\t2\n"), 1);
+  EXPECT_EQ(innermost_pid("Name:\tx\nNSpid:\t4711\n"), 0);
+  EXPECT_EQ(innermost_pid("Name:\tx\n"), 0);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Quick samples rest on the descriptors seen last; a process that came to hold none is unknown so long.
-constexpr std::chrono::seconds kLookAgainAfter{2};
+constexpr std::chrono::seconds kLookAgainAfter{5};
 constexpr int kTornIndexReads = 20;
 
 struct ProbedRange {
