@@ -110,7 +110,7 @@ std::string parent_join(const SchemaTable& child, const ParentKey& parent, std::
 }
 
 std::string orphan_condition(const SchemaTable& child, const SchemaForeignKey& key, const ParentKey& parent) {
-  const std::string somewhere = points_somewhere(child, key);
+  std::string somewhere = points_somewhere(child, key);
   if (parent.kind == ParentKey::Kind::kMissingTable) return somewhere;
   return fmt::format("{} AND NOT EXISTS (SELECT 1 FROM main.{} AS p WHERE {})", somewhere,
                      quoted_name(parent.table->name), parent_join(child, parent));
