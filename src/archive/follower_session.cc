@@ -18,6 +18,7 @@ namespace {
 
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kBusyStep{5};
+constexpr milliseconds kQuietLook{75};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kLookAtFile{500};
@@ -201,7 +202,7 @@ void Follower::Session::step() {
   let_go_of_checkpoint_lock();
   if (scan && !handover->in_gate() && scan_slice()) return;
   publish(index);
-  sleep(handover->wait());
+  sleep(handover->wait(), index);
 }
 
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
@@ -273,15 +274,26 @@ void Follower::Session::begin_again(const WalIndex& index) {
 }
 
 // A quiet database is not polled: its next write wakes us; on READ(0) that write is a restart of the WAL, to
-// be seen before anybody checkpoints. A busy one is looked at in steps.
-void Follower::Session::sleep(milliseconds duration) {
+// be seen before anybody checkpoints. A busy one is looked at in steps. A foreign checkpoint that waits for
+// our mark writes nothing that would wake us, and inotify is deaf on some file systems: hence the cheap looks
+// in between.
+void Follower::Session::sleep(milliseconds duration, const WalIndex& index) {
+  const bool owes = !part->batch.empty() || capture.position() != index.header.max_frame;
+  if (owes) duration = std::min(duration, kQuietLook);
+  if (!announced) duration = std::min(duration, kBusyStep);  // somebody waits for the first state
   {
     const std::lock_guard lock(follower.mutex_);
     if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
   }
   pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
   const bool quiet = duration > kBusyStep || on_read_zero;
-  ::poll(waiting, quiet ? 2 : 1, static_cast<int>(duration.count()));
+  const SteadyTime end = follower.clock_.steady() + duration;
+  int events = 0;
+  do {
+    const auto left = std::chrono::ceil<milliseconds>(end - follower.clock_.steady());
+    const auto look = std::clamp(left, milliseconds(0), kQuietLook);
+    events = ::poll(waiting, quiet ? 2 : 1, static_cast<int>(look.count()));
+  } while (events == 0 && follower.clock_.steady() < end && !guard.stirs(index.header.change));
   // Before the next look at the WAL, never after it: no write is missed.
   if (quiet) wal_watch.drain();
   follower.wake_.drain();

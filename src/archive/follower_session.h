@@ -74,7 +74,7 @@ struct Follower::Session {
   void hold_the_ceiling(const WalIndex& index);
   void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index);
-  void sleep(std::chrono::milliseconds duration);
+  void sleep(std::chrono::milliseconds duration, const WalIndex& index);
 
   // Segments.
   void flush_when_due();

@@ -30,7 +30,7 @@ struct HandoverOptions {
   int approach_rounds = 12;  // checkpoints with writers running before a gate is put off
   std::chrono::milliseconds checkpoint_hold{100};
   std::chrono::milliseconds step{5};
-  std::chrono::milliseconds longest_step{50};
+  std::chrono::milliseconds longest_step{2000};
   std::chrono::milliseconds alert{
       20};  // after a foreign checkpoint: look without pause, or the next one finds us owing
   std::chrono::milliseconds idle_backfill{1000};  // quiet for so long: the main file alone is made whole (32)

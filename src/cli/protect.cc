@@ -1,5 +1,6 @@
 // litewright protect: archives every commit as it happens, in the foreground, until it is told to stop.
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include "archive/state_folder.h"
 #include "base/self_end_timer_linux.h"
 #include "base/time_text.h"
+#include "base/wake_event.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
 #include "cli/stop_signal.h"
@@ -77,7 +79,11 @@ FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateC
   events.database_open = [&gate](bool open) { gate.has_database_open = open; };
   events.gate = [&gate, &last_resort, &clock](bool inside) {
     last_resort.arm(inside ? kLongestGateOfAnOrphan : std::chrono::milliseconds(0));
-    gate.entered_ns = inside ? std::chrono::nanoseconds(clock.steady().time_since_epoch()).count() : 0;
+    if (inside) {
+      gate.enter(std::chrono::nanoseconds(clock.steady().time_since_epoch()).count());
+    } else {
+      gate.leave();
+    }
   };
   return events;
 }
@@ -105,15 +111,17 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
   Archiver archiver(*place.store, session.clock, options,
                     make_events(printer, place, gate, last_resort, session.clock));
   std::atomic<bool> done = false;
+  WakeEvent finished;
   std::thread stopper([&] {
-    while (!done && !stop.wait_for(std::chrono::milliseconds(200))) {
-    }
+    pollfd waiting[2] = {{stop.fd(), POLLIN, 0}, {finished.fd(), POLLIN, 0}};
+    while (!done && !stop.requested()) ::poll(waiting, 2, -1);
     archiver.stop();
     while (!done && !gate.hurry) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (!done) archiver.hurry();
   });
   const auto finish = [&] {
     done = true;
+    finished.signal();
     stopper.join();
   };
   try {

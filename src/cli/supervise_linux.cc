@@ -1,24 +1,29 @@
 #include "cli/supervise_linux.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <deque>
 #include <memory>
 #include <new>
 
 #include "base/error.h"
+#include "base/file_descriptor.h"
 #include "cli/stop_signal.h"
 
 namespace litewright {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kLook{50};
+constexpr std::chrono::milliseconds kLook{50};  // where nothing tells that the child ended
+constexpr std::chrono::milliseconds kLookAfterStop{10};
 
 GateClock& shared_gate_clock() {
   void* memory =
@@ -30,6 +35,22 @@ GateClock& shared_gate_clock() {
 bool overstays(const GateClock& gate, std::chrono::milliseconds longest) {
   const std::int64_t entered = gate.entered_ns.load();
   return entered != 0 && Clock::now().time_since_epoch() - std::chrono::nanoseconds(entered) > longest;
+}
+
+// Sleeps until there is something to look at: the child ended, a stop signal came, the gate was entered or is
+// overstayed. A quiet hour costs nothing.
+void sleep_until_needed(int ended, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop) {
+  pollfd waiting[3] = {{ended, POLLIN, 0}, {gate.entered.fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
+  std::int64_t timeout = ended < 0 ? kLook.count() : -1;
+  if (const std::int64_t entered = gate.entered_ns.load(); entered != 0) {
+    const auto over =
+        std::chrono::nanoseconds(entered) + options.longest_gate - Clock::now().time_since_epoch();
+    timeout = std::max<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(over).count(), 1);
+  }
+  // A stop signal stays readable: from then on there is something to look at all the time.
+  if (stop.requested()) timeout = kLookAfterStop.count();
+  ::poll(waiting, stop.requested() ? 2 : 3, static_cast<int>(timeout));
+  gate.entered.drain();
 }
 
 // Ends a child that is only held up on its way out; never one whose connections are open: the last to leave
@@ -56,6 +77,7 @@ int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const S
           bool& killed) {
   bool forwarded = false;
   Hurry hurry(gate, options.hurried_end);
+  const FileDescriptor ended_event(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   while (true) {
     int status = 0;
     const pid_t ended = ::waitpid(child, &status, WNOHANG);
@@ -70,11 +92,7 @@ int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const S
       ::kill(child, SIGKILL);
       killed = true;
     }
-    if (forwarded) {
-      ::usleep(10'000);
-    } else {
-      stop.wait_for(kLook);
-    }
+    sleep_until_needed(ended_event.get(), gate, options, stop);
   }
 }
 
@@ -84,7 +102,7 @@ int supervise(const SuperviseOptions& options, const std::function<int(GateClock
   GateClock& gate = shared_gate_clock();
   std::deque<Clock::time_point> restarts;
   for (int generation = 0;; generation++) {
-    gate.entered_ns = 0;
+    gate.leave();
     gate.has_database_open = false;
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();

@@ -8,11 +8,21 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/wake_event.h"
+
 namespace litewright {
 
 // Shared between the watchdog and its child.
 struct GateClock {
-  std::atomic<std::int64_t> entered_ns{0};     // steady clock; 0: not in the gate
+  std::atomic<std::int64_t> entered_ns{0};  // steady clock; 0: not in the gate
+  WakeEvent entered;                        // wakes the watchdog, which else sleeps
+  // For the child: `at_ns` by the steady clock.
+  void enter(std::int64_t at_ns) {
+    entered_ns = at_ns;
+    entered.signal();
+  }
+  void leave() { entered_ns = 0; }
+
   std::atomic<bool> hurry{false};              // a second stop signal came: leave what takes time
   std::atomic<bool> has_database_open{false};  // its connections are still to be closed (FACTS 28)
 };

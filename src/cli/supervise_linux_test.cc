@@ -44,7 +44,7 @@ TEST(Supervise, AChildStoppedInTheGateIsEndedAndAnotherStarted) {
   const auto began = std::chrono::steady_clock::now();
   const Watched watched = watch([](GateClock& gate, int generation) {
     if (generation == 0) {
-      gate.entered_ns = now_ns();
+      gate.enter(now_ns());
       ::raise(SIGSTOP);
     }
     return generation == 1 && gate.entered_ns == 0 ? 21 : 1;
@@ -56,8 +56,8 @@ TEST(Supervise, AChildStoppedInTheGateIsEndedAndAnotherStarted) {
 
 TEST(Supervise, AChildThatIsSlowOutsideTheGateIsLeftInPeace) {
   const Watched watched = watch([](GateClock& gate, int) {
-    gate.entered_ns = now_ns();
-    gate.entered_ns = 0;
+    gate.enter(now_ns());
+    gate.leave();
     ::usleep(700'000);
     return 5;
   });

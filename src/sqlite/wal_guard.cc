@@ -26,12 +26,12 @@ std::unique_ptr<Connection> open_connection(const std::string& path) {
   return connection;
 }
 
-int lock_holder(int descriptor, int byte) {
+int lock_holder(int descriptor, int byte, int bytes = 1) {
   struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   lock.l_start = byte;
-  lock.l_len = 1;
+  lock.l_len = bytes;
   if (fcntl(descriptor, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
   return lock.l_pid > 0 ? lock.l_pid : -1;  // pid 0: held outside our pid namespace (FACTS 6)
 }
@@ -209,6 +209,14 @@ WalLockHolders WalGuard::lock_holders() const {
   if (index_descriptor_ < 0) return {};
   return {lock_holder(index_descriptor_, kWalWriteLockByte),
           lock_holder(index_descriptor_, kWalCheckpointLockByte)};
+}
+
+bool WalGuard::stirs(std::uint32_t change) const {
+  constexpr std::size_t kChangeWord = 8 / sizeof(std::uint32_t);
+  const auto* head = static_cast<const volatile std::uint32_t*>(held_files_->index_head());
+  if (head[kChangeWord] != change) return true;
+  static_assert(kWalCheckpointLockByte == kWalWriteLockByte + 1);
+  return index_descriptor_ < 0 || lock_holder(index_descriptor_, kWalWriteLockByte, 2) != 0;
 }
 
 }  // namespace litewright

@@ -81,6 +81,9 @@ class WalGuard final : public MainFile {
   bool checkpoint_locked() const { return checkpoint_locked_; }
 
   WalLockHolders lock_holders() const;
+  // A cheap look between two real ones, good for a quiet database: somebody committed since the index showed
+  // `change`, or has one of the two locks.
+  bool stirs(std::uint32_t change) const;
 
   void read_main(std::uint64_t offset, MutableBytes out) const override {
     held_files_->read_main(offset, out);
