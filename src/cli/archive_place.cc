@@ -1,8 +1,11 @@
 #include "cli/archive_place.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "config/configuration.h"
 #include "store/directory_store.h"
 
 namespace litewright {
@@ -20,6 +23,21 @@ std::unique_ptr<ObjectStore> open_store(const std::string& archive) {
   return std::make_unique<DirectoryStore>(fs::absolute(archive).lexically_normal().string());
 }
 
+// What litewright.toml names, the first of several; else the folder beside the database. Many databases of
+// one glob have an archive each below the one named.
+std::string configured_archive(const Invocation& invocation, const fs::path& database) {
+  std::optional<std::string> file;
+  if (std::ranges::find(invocation.command.options, "config", &Option::name) !=
+      invocation.command.options.end()) {
+    file = invocation.value("config");
+  }
+  const Configuration configuration = find_configuration(file);
+  const DatabaseSettings* settings = configuration.of(database);
+  if (settings == nullptr || settings->archives.empty()) return database.string() + "-archive";
+  const std::string& named = settings->archives[0];
+  return settings->glob.empty() ? named : named + "/" + database.filename().string();
+}
+
 }  // namespace
 
 ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file) {
@@ -35,7 +53,7 @@ ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file) {
   place.database = fs::canonical(location.path, missing);
   if (missing) place.database = fs::absolute(location.path).lexically_normal();
   place.display = location.display;
-  place.archive = invocation.value("archive").value_or(place.database.string() + "-archive");
+  place.archive = invocation.value("archive").value_or(configured_archive(invocation, place.database));
   place.store = open_store(place.archive);
   return place;
 }

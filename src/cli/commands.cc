@@ -11,9 +11,15 @@ CommandTable make_command_table() {
   table.push_back(verify_command());
   table.push_back(prune_command());
   table.push_back(sync_command());
+  table.push_back(check_command());
   table.push_back(stats_command());
   table.push_back(maintain_command());
   table.push_back(locks_command());
+  table.push_back(tables_command());
+  table.push_back(schema_command());
+  table.push_back(sql_command());
+  table.push_back(reset_command());
+  table.push_back(init_command());
   // help and completions speak about the whole table, themselves included: they get a description of
   // everything, in which they can't run.
   table.push_back(help_command({}));

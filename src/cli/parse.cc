@@ -157,9 +157,10 @@ ParsedLine parse_command_line(const CommandTable& table, std::span<const std::st
 }
 
 bool asks_for_json(std::span<const std::string> words) {
-  for (const std::string& word : words) {
-    if (word == "--") return false;
-    if (word == "--json") return true;
+  for (std::size_t i = 0; i < words.size(); i++) {
+    if (words[i] == "--") return false;
+    if (words[i] == "--json" || words[i] == "--format=json") return true;
+    if (words[i] == "--format" && i + 1 < words.size() && words[i + 1] == "json") return true;
   }
   return false;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/nearest.h"
 #include "cli/command.h"
 
 namespace litewright {
@@ -27,11 +28,7 @@ ParsedLine parse_command_line(const CommandTable& table, std::span<const std::st
 // The command of that name. Throws Error{kUsage} with the nearest name as the hint.
 const Command& find_command(const CommandTable& table, std::string_view name);
 
-// True if --json is among the words: for errors that occur before the line is understood.
+// True if --json or --format json is among the words: for errors before the line is understood, too.
 bool asks_for_json(std::span<const std::string> words);
-
-// The candidate that `typed` was probably meant to be: at most a third of its letters, and two at least,
-// changed, swapped, missing or too many. Empty if there is none.
-std::string nearest(std::string_view typed, const std::vector<std::string>& candidates);
 
 }  // namespace litewright

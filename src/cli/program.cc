@@ -11,9 +11,25 @@ namespace litewright {
 
 namespace {
 
+// Nagios and its kin know 0 to 3 alone: what could not be checked is 3, UNKNOWN, and says why on the first
+// line of standard output.
+constexpr int kNagiosUnknown = 3;
+
+bool speaks_nagios(std::span<const std::string> words) {
+  for (std::size_t i = 0; i < words.size(); i++) {
+    if (words[i] == "--format=nagios") return true;
+    if (words[i] == "--format" && i + 1 < words.size() && words[i + 1] == "nagios") return true;
+  }
+  return false;
+}
+
 int report(const Error& error, std::span<const std::string> words, const ProgramSurroundings& surroundings) {
   fmt::print(surroundings.err, "litewright: {}\n", error.what());
   if (!error.hint().empty()) fmt::print(surroundings.err, "hint: {}\n", error.hint());
+  if (speaks_nagios(words)) {
+    fmt::print(surroundings.out, "LITEWRIGHT UNKNOWN - {}\n", error.what());
+    return kNagiosUnknown;
+  }
   if (!asks_for_json(words)) return error.exit_status();
   try {
     Output output(surroundings.out, surroundings.err, {.command = "error", .format = OutputFormat::kJson});
@@ -33,7 +49,7 @@ int run(const CommandTable& table, std::span<const std::string> words,
   const auto no_color = surroundings.environment("NO_COLOR");
   Output output(surroundings.out, surroundings.err,
                 {.command = parsed.command->name,
-                 .format = given("json") ? OutputFormat::kJson : OutputFormat::kText,
+                 .format = asks_for_json(words) ? OutputFormat::kJson : OutputFormat::kText,
                  .quiet = given("quiet"),
                  .colour = wants_colour(surroundings.out, no_color ? no_color->c_str() : nullptr)});
   if (given("help")) {

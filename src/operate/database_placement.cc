@@ -34,13 +34,13 @@ void give_ownership(const fs::path& from, int descriptor) {
 }
 
 // A name that no file beside the target has yet.
-std::string free_name(const fs::path& target, WallTime now) {
+std::string free_name(const fs::path& target, WallTime now, const std::string& why) {
   std::string stamp = format_utc_time(now).substr(0, 19);
   std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
   std::string name;
   for (int n = 0; n < 100; n++) {
     name =
-        fmt::format("{}.before-restore-{}Z{}", target.string(), stamp, n == 0 ? "" : fmt::format("-{}", n));
+        fmt::format("{}.before-{}-{}Z{}", target.string(), why, stamp, n == 0 ? "" : fmt::format("-{}", n));
     if (!fs::exists(fs::symlink_status(name))) break;
   }
   return name;
@@ -61,8 +61,8 @@ bool keep(const fs::path& from, const fs::path& as) {
 }
 
 // Keeps what is there under a new name: all of it or nothing.
-std::vector<std::string> keep_aside(const fs::path& target, WallTime now) {
-  const std::string kept = free_name(target, now);
+std::vector<std::string> keep_aside(const fs::path& target, WallTime now, const std::string& why) {
+  const std::string kept = free_name(target, now, why);
   std::vector<std::string> names;
   try {
     for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
@@ -103,14 +103,14 @@ void refuse_while_open(const ProcessTable& processes, const fs::path& target) {
 }
 
 std::vector<std::string> put_in_place(DurableFile& file, const fs::path& target,
-                                      const ProcessTable& processes, WallTime now) {
+                                      const ProcessTable& processes, WallTime now, const std::string& why) {
   give_ownership(target, file.fd());
   refuse_while_open(processes, target);
   // Two names can't change at once. So the old file first becomes one that needs no companion, which is the
   // old state with and without them; then they go; then the new file takes the name. A crash in between
   // leaves one whole state or the other.
   const std::unique_ptr<DurableFile> folded = fold_companions(target);
-  std::vector<std::string> kept = keep_aside(target, now);
+  std::vector<std::string> kept = keep_aside(target, now, why);
   if (folded) {
     give_ownership(target, folded->fd());
     folded->commit(OnExisting::kReplace);
@@ -121,7 +121,7 @@ std::vector<std::string> put_in_place(DurableFile& file, const fs::path& target,
 }
 
 std::optional<std::string> keep_file_aside(const fs::path& file, WallTime now) {
-  std::string name = free_name(file, now);
+  std::string name = free_name(file, now, "restore");
   return keep(file, name) ? std::optional(std::move(name)) : std::nullopt;
 }
 

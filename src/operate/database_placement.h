@@ -20,11 +20,12 @@ std::filesystem::path resolve_target(const std::string& target);
 // Throws Error{kLocked} naming the processes that have the database's files open.
 void refuse_while_open(const ProcessTable& processes, const std::filesystem::path& target);
 
-// Gives `file` the owner and mode of what it replaces, keeps the old files as TARGET.before-restore-TIME
+// Gives `file` the owner and mode of what it replaces, keeps the old files as TARGET.before-WHY-TIME
 // (their names are the result), and renames, durably. Throws as refuse_while_open(), and by errno; then the
 // target is as it was.
 std::vector<std::string> put_in_place(DurableFile& file, const std::filesystem::path& target,
-                                      const ProcessTable& processes, WallTime now);
+                                      const ProcessTable& processes, WallTime now,
+                                      const std::string& why = "restore");
 
 // Keeps one file as FILE.before-restore-TIME, at no moment without a name; the new name, or nullopt where
 // there is no such file. The folder is not synced.

@@ -1,6 +1,7 @@
 #include "operate/database_stats.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <thread>
@@ -68,7 +69,11 @@ void read_file_header(Connection& connection, DatabaseStats& stats) {
 }  // namespace
 
 DatabaseStats read_database_stats(const std::string& path, std::chrono::milliseconds watch) {
-  Connection connection(path, ConnectionOptions{.mode = OpenMode::kReadOnly});
+  // As PageSnapshot: the -wal that SQLite makes where there is none, only a connection that may write
+  // removes.
+  const bool alone =
+      ::access((path + "-wal").c_str(), F_OK) != 0 && ::access((path + "-journal").c_str(), F_OK) != 0;
+  Connection connection(path, ConnectionOptions{.mode = alone ? OpenMode::kReadWrite : OpenMode::kReadOnly});
   connection.execute("PRAGMA mmap_size=0");
   DatabaseStats stats;
   stats.path = path;

@@ -24,6 +24,8 @@ Error sqlite_error(int rc, const std::string& message) {
     case SQLITE_AUTH:
       return Error(ErrorCode::kPermission, message,
                    "run as the user who owns the database; the folder must be writable too (-wal, -shm)");
+    case SQLITE_INTERRUPT:
+      return Error(ErrorCode::kLocked, message, "its time was up: give it more, or ask for less");
     case SQLITE_FULL:
       return Error(ErrorCode::kIo, message, "free some disk space, then try again");
     case SQLITE_MISUSE:

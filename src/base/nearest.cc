@@ -1,9 +1,6 @@
-#include <algorithm>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "base/nearest.h"
 
-#include "cli/parse.h"
+#include <algorithm>
 
 namespace litewright {
 

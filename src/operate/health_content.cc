@@ -1,0 +1,92 @@
+// The steps that read content: integrity, foreign keys, hierarchies, rules.
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "check/foreign_keys.h"
+#include "check/hierarchy.h"
+#include "check/integrity.h"
+#include "operate/health_context.h"
+#include "sqlite/sql_names.h"
+
+namespace litewright {
+namespace {
+
+void check_least_rows(HealthContext& context) {
+  for (const auto& [table, least] : context.request.min_rows) {
+    const SchemaTable* known = context.schema_map().table(table);
+    if (known == nullptr) {
+      context.add({.id = "table.missing",
+                   .severity = Severity::kCritical,
+                   .object = table,
+                   .meaning = "table does not exist: " + table,
+                   .remedy = "litewright tables " + context.request.display});
+      continue;
+    }
+    const std::string query =
+        fmt::format("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT {})", quoted_name(table), least);
+    const std::int64_t rows = context.connection().query_integer(query).value_or(0);
+    if (static_cast<std::uint64_t>(rows) >= least) continue;
+    context.add({.id = "rows.few",
+                 .severity = Severity::kCritical,
+                 .object = table,
+                 .figures = {{"rows", rows}, {"least", static_cast<std::int64_t>(least)}},
+                 .meaning = "the table has fewer rows than it must have",
+                 .remedy = "litewright log " + context.request.display});
+  }
+}
+
+}  // namespace
+
+void check_integrity_step(HealthContext& context) {
+  SnapshotPages pages(context.pages());
+  const SchemaMap map = read_schema_map(context.pages().connection());
+  const IntegrityOptions options = {
+      .database = context.report.database,
+      .agreement = context.request.depth == CheckDepth::kFull,
+      .background = context.request.background,
+      .mend_index = "litewright maintain " + context.request.display + " reindex",
+      .mend_page = "litewright restore " + context.request.display};
+  IntegrityReport report = check_integrity(pages, map, options);
+  for (Finding& finding : report.findings) context.report.findings.push_back(std::move(finding));
+  if (report.findings_left_out == 0) return;
+  context.add({.id = "integrity.more",
+               .severity = Severity::kCritical,
+               .figures = {{"findings", static_cast<std::int64_t>(report.findings_left_out)}},
+               .meaning = "there is more damage than is listed"});
+}
+
+void check_foreign_keys_step(HealthContext& context) {
+  PageSnapshot& pages = context.pages();
+  const SchemaMap map = read_schema_map(pages.connection());
+  ForeignKeyOptions options;
+  if (context.request.background) options.threads = 1;
+  for (Finding& finding :
+       foreign_key_findings(check_foreign_keys(pages, map, options), context.report.database)) {
+    context.report.findings.push_back(std::move(finding));
+  }
+}
+
+// Where foreign keys are checked too, orphans are theirs.
+void check_hierarchy_step(HealthContext& context) {
+  bool keys_too = false;
+  for (const CheckRun& run : context.report.checks) {
+    keys_too = keys_too || (run.name == "foreign-keys" && run.outcome == CheckRun::Outcome::kDone);
+  }
+  const auto results = check_hierarchies(context.connection(), context.schema_map(), {});
+  for (Finding& finding :
+       hierarchy_findings(results, context.report.database,
+                          keys_too ? HierarchyOrphans::kLeaveOut : HierarchyOrphans::kGive)) {
+    context.report.findings.push_back(std::move(finding));
+  }
+}
+
+void check_rules_step(HealthContext& context) {
+  check_least_rows(context);
+  if (context.request.rules.empty()) return;
+  for (Finding& finding : check_user_rules(context.connection(), context.clock, context.request.rules, {},
+                                           context.report.database)) {
+    context.report.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace litewright

@@ -1,0 +1,165 @@
+// The steps that measure: sizes, free pages, the disk, the clock, settings, indexes, statistics, engines.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/disk_space.h"
+#include "base/error.h"
+#include "check/engine_audit.h"
+#include "check/index_audit.h"
+#include "operate/health_context.h"
+#include "operate/health_memory.h"
+
+namespace litewright {
+namespace {
+
+constexpr std::uint64_t kLeastFreeBytes = 1 << 20;  // free pages below it are not worth a VACUUM
+constexpr std::uint64_t kLargeWithoutStatistics = 100
+                                                  << 20;  // from here on the planner's guesses cost seconds
+
+std::int64_t seconds_of(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+// The newest time of the file and its WAL, seconds since 1970; only stat()ed (FACTS 7).
+std::int64_t last_written(const std::string& path) {
+  std::int64_t newest = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat status{};
+    if (::stat((path + suffix).c_str(), &status) != 0 || (*suffix != 0 && status.st_size == 0)) continue;
+    newest = std::max<std::int64_t>(newest, status.st_mtim.tv_sec);
+  }
+  return newest;
+}
+
+// FNV-1a over all rows; empty where ANALYZE never ran.
+std::string statistics_fingerprint(Connection& connection) {
+  std::uint64_t hash = 14695981039346656037u;
+  bool any = false;
+  Statement rows = connection.prepare("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY rowid");
+  while (rows.step()) {
+    any = true;
+    for (int column = 0; column < 3; column++) {
+      for (const char c : rows.text(column) + "\n")
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+    }
+  }
+  return any ? fmt::format("{:016x}", hash) : "";
+}
+
+void age_of_statistics(HealthContext& context, const std::string& fingerprint) {
+  const std::int64_t now = seconds_of(context.clock.wall());
+  HealthMemory memory = read_health_memory(context.request.state_folder, context.request.path);
+  if (memory.statistics != fingerprint) {
+    memory.statistics = fingerprint;
+    memory.statistics_since = now;
+    write_health_memory(context.request.state_folder, context.request.path, memory);
+  }
+  const bool written_since = last_written(context.request.path) > memory.statistics_since;
+  context.report.figures["analyze-age"] =
+      written_since ? static_cast<double>(now - memory.statistics_since) : 0;
+}
+
+}  // namespace
+
+void measure_size(HealthContext& context) {
+  const DatabaseStats& stats = context.statistics();
+  const auto bytes = static_cast<double>(stats.pages * stats.page_size);
+  context.report.figures["size"] = bytes;
+  context.report.figures["size-min"] = bytes;
+}
+
+void measure_wal(HealthContext& context) {
+  struct stat status{};
+  const bool there = ::stat((context.request.path + "-wal").c_str(), &status) == 0;
+  context.report.figures["wal"] = there ? static_cast<double>(status.st_size) : 0;
+}
+
+void measure_free_pages(HealthContext& context) {
+  const DatabaseStats& stats = context.statistics();
+  const bool worth_it = stats.free_pages * stats.page_size >= kLeastFreeBytes;
+  const double share =
+      stats.pages == 0 ? 0 : 100.0 * static_cast<double>(stats.free_pages) / static_cast<double>(stats.pages);
+  context.report.figures["free-pages"] = worth_it ? share : 0;
+}
+
+void measure_disk(HealthContext& context) {
+  const DiskSpace space = disk_space(context.request.path);
+  if (space.all == 0) throw StepSkipped{"the disk can't be asked"};
+  context.report.figures["free-disk"] = static_cast<double>(space.free);
+  context.report.figures["disk-used"] =
+      100.0 * static_cast<double>(space.all - space.free) / static_cast<double>(space.all);
+  HealthMemory memory = read_health_memory(context.request.state_folder, context.request.path);
+  const DiskSample now = {seconds_of(context.clock.wall()), space.free};
+  if (const auto left = seconds_until_full(memory.disk, now)) context.report.figures["disk-full-in"] = *left;
+  memory.remember(now);
+  write_health_memory(context.request.state_folder, context.request.path, memory);
+}
+
+void measure_clock(HealthContext& context) {
+  const std::int64_t ahead = last_written(context.request.path) - seconds_of(context.clock.wall());
+  context.report.figures["clock-ahead"] = static_cast<double>(std::max<std::int64_t>(ahead, 0));
+}
+
+void look_at_settings(HealthContext& context) {
+  const DatabaseStats& stats = context.statistics();
+  const auto& expected = context.request.journal_mode;
+  if (expected && *expected != stats.journal_mode) {
+    context.add({.id = "settings.journal_mode",
+                 .severity = Severity::kWarning,
+                 .figures = {{"journal_mode", stats.journal_mode}, {"expected", *expected}},
+                 .meaning = "the journal mode is not what it should be"});
+  } else if (!expected && stats.journal_mode != "wal") {
+    context.add(
+        {.id = "settings.journal_mode",
+         .severity = Severity::kInfo,
+         .figures = {{"journal_mode", stats.journal_mode}},
+         .meaning = "not in WAL mode: a writer keeps readers out while it commits, and readers a writer"});
+  }
+  if (stats.page_size < 4096) {
+    context.add({.id = "settings.page_size",
+                 .severity = Severity::kInfo,
+                 .figures = {{"page_size_bytes", std::int64_t{stats.page_size}}},
+                 .meaning = "pages are smaller than the disk's blocks: 4096 is read and written as fast"});
+  }
+  if (stats.auto_vacuum == 1) {
+    context.add(
+        {.id = "settings.auto_vacuum",
+         .severity = Severity::kInfo,
+         .meaning = "auto_vacuum=FULL moves pages at every commit that frees some, and fragments the file"});
+  }
+}
+
+void look_at_indexes(HealthContext& context) {
+  for (Finding& finding : audit_indexes(context.schema_map(), context.report.database)) {
+    context.report.findings.push_back(std::move(finding));
+  }
+}
+
+void look_at_statistics(HealthContext& context) {
+  const SchemaMap& map = context.schema_map();
+  const bool analyzed = map.table("sqlite_stat1") != nullptr;
+  const auto has_index = [](const SchemaTable& table) { return !table.indexes.empty(); };
+  if (!analyzed) {
+    if (std::ranges::none_of(map.tables, has_index)) return;
+    const DatabaseStats& stats = context.statistics();
+    const std::uint64_t bytes = stats.pages * stats.page_size;
+    context.add({.id = "statistics.missing",
+                 .severity = bytes >= kLargeWithoutStatistics ? Severity::kWarning : Severity::kInfo,
+                 .figures = {{"size_bytes", static_cast<std::int64_t>(bytes)}},
+                 .meaning = "ANALYZE never ran: the planner guesses how selective each index is"});
+    return;
+  }
+  age_of_statistics(context, statistics_fingerprint(context.connection()));
+}
+
+void look_at_engine(HealthContext& context) {
+  const DatabaseStats& stats = context.statistics();
+  const EngineFacts facts = {.wal = stats.journal_mode == "wal", .last_writer = stats.last_writer};
+  for (Finding& finding : audit_engines(facts, context.report.database)) {
+    context.report.findings.push_back(std::move(finding));
+  }
+}
+
+}  // namespace litewright
