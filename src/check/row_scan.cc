@@ -39,7 +39,7 @@ RowScanFigures scan_rows(PageSource& source, PageNumber root, const RowScanOptio
        .most_payload_bytes = options.most_payload_bytes,
        .meanwhile = meanwhile},
       [&] { return std::make_unique<ScanSink>(make_visitor()); },
-      [&](TreeFault fault) {
+      [&](const TreeFault& fault) {
         const std::lock_guard lock(mutex);
         if (figures.faults++ == 0) {
           figures.first_fault = "page " + std::to_string(fault.page.value) + " " + fault.what;
