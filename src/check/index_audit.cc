@@ -35,7 +35,7 @@ bool makes_superfluous(const SchemaTable& table, std::size_t other, std::size_t 
   const SchemaIndex& b = table.indexes[index];
   if (!is_plain(a) || !key_begins(a, b)) return false;
   if (a.key_columns > b.key_columns || a.unique) return true;
-  return other < index;
+  return other > index;  // SQLite lists the newest first
 }
 
 }  // namespace
