@@ -190,12 +190,13 @@ void load_segments(const ObjectStore& store, Catalogue& catalogue) {
 
 // Of two that end with the same commit any but an anchor beside the line; then the snapshot, which needs
 // nothing; then the thinned one, which was made of the other.
-bool leads_further(const SegmentEntry& entry, const SegmentEntry& best) {
+// Where the line begins it is with a snapshot, of whatever kind.
+bool leads_further(const SegmentEntry& entry, const SegmentEntry& best, bool beginning) {
   const auto is_anchor = [](const SegmentEntry& one) {
     return one.is_snapshot() && one.commits == 1 && one.last.retired;
   };
   if (entry.last.txid != best.last.txid) return entry.last.txid > best.last.txid;
-  if (is_anchor(entry) != is_anchor(best)) return is_anchor(best);
+  if (!beginning && is_anchor(entry) != is_anchor(best)) return is_anchor(best);
   if (entry.is_snapshot() != best.is_snapshot()) return entry.is_snapshot();
   if (entry.commits != best.commits) return entry.commits < best.commits;
   return entry.last.retired || !best.last.retired;
@@ -232,7 +233,7 @@ std::vector<const SegmentEntry*> Catalogue::line() const {
     // Where nothing leads on, the line begins again after the gap.
     if (best == nullptr || best->last.txid <= end) end = std::max(end, (*next)->start());
     for (; next != by_start.end() && (*next)->start() <= end; ++next) {
-      if (best == nullptr || leads_further(**next, *best)) best = *next;
+      if (best == nullptr || leads_further(**next, *best, line.empty())) best = *next;
     }
     if (best->last.txid <= end) continue;
     line.push_back(best);

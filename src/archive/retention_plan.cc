@@ -53,13 +53,19 @@ class Planner {
       if (!entry.is_snapshot()) by_start.push_back(&entry);
     }
     std::ranges::sort(by_start, {}, &SegmentEntry::start);
+    // Where the line begins is no anchor, whatever an ended process left beside it.
+    Txid beginning(~std::uint64_t{0});
+    for (const SegmentEntry& entry : catalogue_.segments) {
+      if (entry.is_snapshot()) beginning = std::min(beginning, entry.start());
+    }
     for (const SegmentEntry* entry : by_start) {
       if (widest.empty() || entry->last.txid > widest.back()->last.txid) widest.push_back(entry);
     }
     for (const SegmentEntry& entry : catalogue_.segments) {
       const auto after = std::ranges::upper_bound(widest, entry.start(), {}, &SegmentEntry::start);
       const bool spanned = after != widest.begin() && (*std::prev(after))->last.txid >= entry.last.txid;
-      const bool anchor = entry.is_snapshot() && entry.commits == 1 && entry.last.retired && spanned;
+      const bool anchor = entry.is_snapshot() && entry.commits == 1 && entry.last.retired && spanned &&
+                          entry.start() > beginning;
       (anchor ? anchors_ : rest_.segments).push_back(entry);
     }
     std::ranges::sort(anchors_, {}, [](const SegmentEntry& entry) { return entry.last.txid; });
