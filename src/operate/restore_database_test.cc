@@ -72,6 +72,9 @@ struct ArchivedDatabase {
   LinuxProcessTable processes;
 };
 
+// Behind a segment's header of 56 bytes (docs/formats/segment.md).
+constexpr std::size_t kInTheFirstFrame = 60;
+
 void expect_refused(ArchivedDatabase& database, const RestoreRequest& request, ErrorCode code,
                     const std::string& says) {
   const auto before = database.files();
@@ -253,7 +256,7 @@ TEST(RestoreDatabase, ADamagedArchiveLeavesTheTargetAsItWas) {
   const auto reader = database.store.open(name);
   std::vector<std::byte> bytes(reader->size());
   reader->read(0, bytes);
-  bytes[bytes.size() / 3] ^= std::byte{1};
+  bytes[kInTheFirstFrame] ^= std::byte{1};
   database.store.replace(name, bytes);
   expect_refused(database, database.in_place(1), ErrorCode::kDamaged, name);
 }
@@ -265,7 +268,7 @@ TEST(RestoreDatabase, GoesAroundADamagedObjectWhereAnotherGivesTheSameCommitAndS
   const auto reader = database.store.open(name);
   std::vector<std::byte> bytes(reader->size());
   reader->read(0, bytes);
-  bytes[bytes.size() / 3] ^= std::byte{1};
+  bytes[kInTheFirstFrame] ^= std::byte{1};
   database.store.replace(name, bytes);
   const RestoreReport report = database.restore(database.to(database.folder.path("copy.db"), 1));
   EXPECT_EQ(ArchivedDatabase::rows(report.target), 1);
