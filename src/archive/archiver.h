@@ -21,7 +21,7 @@ namespace litewright {
 struct ArchiverOptions {
   FollowOptions follow;                   // database, state_folder; the fence is filled here
   std::uint64_t spool_bytes = 256 << 20;  // 0: none
-  RetentionThreadOptions retention;       // database and fence are filled here
+  RetentionThreadOptions retention = {};  // database and fence are filled here
   int reported_pid = 0;  // whom to stop: named to others who want the archive; 0: this process
 };
 

@@ -20,8 +20,8 @@ struct CompactionOptions {
   std::uint64_t fence = 0;  // the owner's number, for the new object's header
   int zstd_level = 3;
   int threads = 1;
-  unsigned generation = 0;          // of the new object's name
-  std::function<void()> breath;     // called often: may sleep, may throw to give up
+  unsigned generation = 0;            // of the new object's name
+  std::function<void()> breath = {};  // called often: may sleep, may throw to give up
   std::size_t max_open_runs = 256;  // of runs over one page; more are merged in groups, each a run of its own
 };
 

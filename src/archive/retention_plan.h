@@ -33,7 +33,9 @@ struct RetentionLimits {
   // Points that go may wait until it is worth the work: at least half of what an object holds. Else each goes
   // at once.
   bool lazy = false;
-  bool no_anchors = false;  // none is worth its bytes
+  // None is made, and those that are there go. They would shorten restores far back; but that making and
+  // removing them always comes to rest is not proven.
+  bool no_anchors = true;
   std::size_t most_parts = 64;
   std::uint64_t most_bytes = 256 << 20;  // of the parts of one step; one alone may be larger
   std::uint64_t most_commits = 1 << 16;

@@ -121,7 +121,8 @@ def kills(context):
     kept.all_is_well(kept.points)
     said = ", ".join(f"{count} {name}" for name, count in sorted(kept.phases.items()))
     at_work = of_prune - kept.phases["prune " + ENDED]
-    check(at_work >= SHARE_AT_WORK * of_prune, f"prune was met at work in {at_work} of {of_prune}: {said}")
+    # A handful of kills may all miss it: prune takes milliseconds here.
+    check(of_prune < 40 or at_work >= SHARE_AT_WORK * of_prune, f"prune was met at work in {at_work} of {of_prune}: {said}")
     return f"{wanted} kills ({said}), {len(kept.points)} named points kept, {result['points_after']} points in the end"
 
 
