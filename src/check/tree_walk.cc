@@ -19,7 +19,6 @@ namespace {
 
 constexpr int kMostDepth = 20;  // SQLite's own (BTCURSOR_MAX_DEPTH)
 constexpr std::size_t kLeafBufferBytes = std::size_t{256} << 10;
-constexpr std::int64_t kLeastRowid = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t kMostRowid = std::numeric_limits<std::int64_t>::max();
 
 using Key = std::shared_ptr<const std::vector<std::byte>>;

@@ -40,7 +40,6 @@ class Timeline {
  public:
   Timeline(const ObjectStore& store, const Catalogue& catalogue, bool all)
       : store_(store),
-        catalogue_(catalogue),
         line_(catalogue.line()),
         estimate_(catalogue, host_name()),
         companions_(list_companions(store, catalogue.points)) {
@@ -110,7 +109,6 @@ class Timeline {
   }
 
   const ObjectStore& store_;
-  const Catalogue& catalogue_;
   std::vector<const SegmentEntry*> line_;
   RestoreEstimate estimate_;
   CompanionListing companions_;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/file_descriptor.h"
 #include "check/integrity.h"
 #include "require.h"
 
