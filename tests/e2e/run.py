@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: *_test.py of tests/e2e, tests/scenarios and tests/fault, each against the built program alone.
 
-  run.py BUILD_DIR [--long] [--only NAME] [--seed N]
+  run.py BUILD_DIR [--long] [--only NAME] [--seed N] [--jobs N]
 
 Each test runs in a process group and a folder of its own; a failing test's folder is kept and named. --only takes a
-part of a test's name. The seed is printed; given again it gives the same random choices.
+part of a test's name. The seed is printed; given again it gives the same random choices. Tests wait more than they work,
+so three of the short forms run at a time; those that measure the machine (`alone`) come after them, one by one.
 The last line is 'N passed, N failed, N skipped'; the exit status is 1 when a test failed.
 """
 import argparse
+import concurrent.futures
 import faulthandler
 import importlib.util
 import os
@@ -18,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -29,25 +32,27 @@ from program import Context, Failed, Skip  # noqa: E402
 
 TIMEOUT_FACTOR = 4  # a test is stopped after so many times its budget (the machine may be busy)
 TIMEOUT_LEAST = 60  # seconds
+SHORT_FORMS_AT_ONCE = 3
 SKIPPED, PASSED = 77, 0
 
 
-def modules():
+def modules(stem="*"):
     for folder in ("e2e", "scenarios", "fault"):
-        for path in sorted((TESTS / folder).glob("*_test.py")):
+        for path in sorted((TESTS / folder).glob(f"{stem}_test.py")):
             spec = importlib.util.spec_from_file_location(path.stem, path)
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             yield module
 
 
-def all_tests():
-    return {f"{module.__name__[:-5]}: {test.name}": test for module in modules() for test in module.TESTS}
+def tests_of(stem="*"):
+    """Those of one file, by default of all: {"<file>: <name>": Test}."""
+    return {f"{module.__name__[:-5]}: {test.name}": test for module in modules(stem) for test in module.TESTS}
 
 
 def child(name, context):
     """The body of one test's process: its verdict is the exit status, its words are on stdout."""
-    test = all_tests()[name]
+    test = tests_of(name.partition(": ")[0])[name]
     faulthandler.register(signal.SIGUSR1, file=sys.stdout)
     try:
         note = test.run(context)
@@ -68,31 +73,72 @@ def child(name, context):
     return PASSED
 
 
-def run_one(name, test, args, folder):
-    budget = test.long_budget if args.long else test.budget
-    command = [sys.executable, __file__, args.build, "--seed", str(args.seed), "--child", name, "--folder", folder]
-    began = time.monotonic()
-    process = subprocess.Popen(command + (["--long"] if args.long else []), stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, start_new_session=True)
-    try:
-        output, _ = process.communicate(timeout=max(TIMEOUT_LEAST, TIMEOUT_FACTOR * budget))
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGUSR1)  # it says where it stands
-        time.sleep(.5)
-        os.killpg(process.pid, signal.SIGKILL)  # our own test's group
-        output, _ = process.communicate()
-        output += "\nstopped: it ran out of time"
-        status = 1
-    seconds = time.monotonic() - began
-    over = "  OVER BUDGET" if seconds > budget else ""
-    verdict = {PASSED: "ok", SKIPPED: "skip"}.get(status, "FAIL")
-    lines = output.strip().splitlines()
-    last = lines[-1] if lines and verdict != "FAIL" else ""
-    print(f"{verdict:4} {name}  {seconds:.1f} s of {budget} s{over}{'  ' + last if last else ''}", flush=True)
-    for line in (lines if verdict == "FAIL" else lines[:-1]):
-        print(f"     {line}")
-    return verdict
+class Runner:
+    """Runs tests in processes of their own, one a call; calls may come from several threads."""
+
+    def __init__(self, args):
+        self._args = args
+        self._running = set()  # processes, each the leader of its test's group
+        self.count = {"ok": 0, "FAIL": 0, "skip": 0}
+        self._ends = threading.Lock()  # one test's lines stand together
+
+    def run(self, name, test):
+        folder = tempfile.mkdtemp(prefix="litewright-test-")
+        os.chmod(folder, 0o755)
+        budget = test.long_budget if self._args.long else test.budget
+        began = time.monotonic()
+        status, output = self._run_child(name, folder, max(TIMEOUT_LEAST, TIMEOUT_FACTOR * budget))
+        seconds = time.monotonic() - began
+        verdict = {PASSED: "ok", SKIPPED: "skip"}.get(status, "FAIL")
+        lines = output.strip().splitlines()
+        last = lines[-1] if lines and verdict != "FAIL" else ""
+        with self._ends:
+            self.count[verdict] += 1
+            print(f"{verdict:4} {name}  {seconds:.1f} s of {budget} s{'  OVER BUDGET' if seconds > budget else ''}"
+                  f"{'  ' + last if last else ''}")
+            for line in (lines if verdict == "FAIL" else lines[:-1]):
+                print(f"     {line}")
+            if verdict == "FAIL":
+                print(f"     its folder: {folder}   again: {sys.argv[0]} {self._args.build} --only '{name}' "
+                      f"--seed {self._args.seed}{' --long' if self._args.long else ''}")
+            sys.stdout.flush()
+        if verdict != "FAIL":
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _run_child(self, name, folder, timeout):
+        """Its status and what it printed."""
+        command = [sys.executable, __file__, self._args.build, "--seed", str(self._args.seed), "--child", name, "--folder", folder]
+        process = subprocess.Popen(command + (["--long"] if self._args.long else []), stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self._running.add(process)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+            return process.returncode, output
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)  # it says where it stands
+            time.sleep(.5)
+            os.killpg(process.pid, signal.SIGKILL)  # our own test's group
+            return 1, process.communicate()[0] + "\nstopped: it ran out of time"
+        finally:
+            self._running.discard(process)
+
+    def end(self):
+        """Ends the tests that run, and all that they started."""
+        for process in list(self._running):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_all(tests, runner, jobs):
+    """Those that may have company first, `jobs` at a time, then each of the others alone."""
+    for alone, at_once in ((False, jobs), (True, 1)):
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            try:
+                for done in [pool.submit(runner.run, name, test) for name, test in tests.items() if test.alone == alone]:
+                    done.result()
+            except BaseException:  # Ctrl-C too
+                pool.shutdown(wait=False, cancel_futures=True)
+                runner.end()
+                raise
 
 
 def main():
@@ -101,6 +147,7 @@ def main():
     parser.add_argument("--long", action="store_true", help="the long forms")
     parser.add_argument("--only", default="", help="tests whose name contains this")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 1 << 31))
+    parser.add_argument("--jobs", type=int, help=f"tests at a time (default {SHORT_FORMS_AT_ONCE}; 1 with --long)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -109,22 +156,14 @@ def main():
     if args.child:
         return child(args.child, Context(args.build, args.folder, args.seed, args.long))
 
-    tests = {name: test for name, test in all_tests().items() if args.only in name}
+    tests = {name: test for name, test in tests_of().items() if args.only in name}
     if not tests:
         sys.exit(f"run.py: no test's name contains '{args.only}'")
     print(f"seed {args.seed}", flush=True)
     began = time.monotonic()
-    count = {"ok": 0, "FAIL": 0, "skip": 0}
-    for name, test in tests.items():
-        folder = tempfile.mkdtemp(prefix="litewright-test-")
-        os.chmod(folder, 0o755)
-        verdict = run_one(name, test, args, folder)
-        count[verdict] += 1
-        if verdict == "FAIL":
-            print(f"     its folder: {folder}   again: {' '.join(sys.argv[:1])} {args.build} --only '{name}' "
-                  f"--seed {args.seed}{' --long' if args.long else ''}", flush=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    runner = Runner(args)
+    run_all(tests, runner, args.jobs or (1 if args.long else SHORT_FORMS_AT_ONCE))
+    count = runner.count
     print(f"{time.monotonic() - began:.0f} s in all")
     print(f"{count['ok']} passed, {count['FAIL']} failed, {count['skip']} skipped")
     return 1 if count["FAIL"] else 0

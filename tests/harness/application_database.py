@@ -50,18 +50,16 @@ def zero_salt_frames(path):
 def lock_holders(path, low, high, kind=None):
     """pids that hold a byte of [low, high] of the database's -shm, from /proc/locks (FACTS 4)."""
     try:
-        inode = os.stat(path + "-shm").st_ino
+        file = os.stat(path + "-shm")
     except FileNotFoundError:
         return set()
-    holders = set()
-    for line in pathlib.Path("/proc/locks").read_text().splitlines():
-        words = line.split()
-        if "->" in words or len(words) < 8 or int(words[5].rsplit(":", 1)[1]) != inode:
-            continue
-        end = float("inf") if words[7] == "EOF" else int(words[7])
-        if int(words[6]) <= high and end >= low and kind in (None, words[3]):
-            holders.add(int(words[4]))
-    return holders
+    inode, device = str(file.st_ino), f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:"
+    rows = [words for words in map(str.split, pathlib.Path("/proc/locks").read_text().splitlines())
+            if "->" not in words and len(words) == 8 and words[5].rpartition(":")[2] == inode]
+    # Another file system's file may have the same number; where ours is told under another device (FACTS 5) it decides alone.
+    rows = [words for words in rows if words[5].startswith(device)] or rows
+    ends = [(int(words[6]), float("inf") if words[7] == "EOF" else int(words[7])) for words in rows]
+    return {int(words[4]) for words, (begin, end) in zip(rows, ends) if begin <= high and end >= low and kind in (None, words[3])}
 
 
 def content(path, forgiving=False):

@@ -33,6 +33,7 @@ class Test:
     run: object     # called with a Context; may return a line with figures
     budget: float   # seconds, the short form
     long_budget: float = 0
+    alone: bool = False  # it measures the machine: no other test beside it
 
     def __post_init__(self):
         self.long_budget = self.long_budget or self.budget
