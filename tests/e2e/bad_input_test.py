@@ -373,7 +373,9 @@ def dies_after_zero_salts(context):
         keep.close()
         protected.stop()
         os.unlink(context.path("ack"))
-    return f"{cut} of 3 writers died right after they left such frames"
+        if cut and not context.long:
+            break
+    return f"{cut} of {attempt + 1} writers died right after they left such frames"
 
 
 TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3) for name, *row in NOT_A_DATABASE] + [
