@@ -1,5 +1,6 @@
-#!/bin/sh
-# Runs every fuzz target of BUILD_DIR for SECONDS each, one line a target; status 1 if any has a finding.
+#!/usr/bin/env bash
+# Runs every fuzz target of BUILD_DIR for SECONDS each, $JOBS (by default 2) at a time, one line a target; status 1 if
+# any has a finding.
 # Seeds: files that the sqlite3 shell makes here, and tests/fuzz/seeds/<target>/ where there is one.
 # What libFuzzer discovers is kept in BUILD_DIR/fuzz-corpus/<target>, findings in BUILD_DIR/fuzz-findings.
 set -eu
@@ -72,8 +73,16 @@ if [ $# -eq 0 ]; then
   echo "no fuzz targets in $build" >&2
   exit 66
 fi
-status=0
+verdicts=$(mktemp -d)
+trap 'rm -rf "$verdicts"' EXIT
+remaining=${JOBS:-2}
 for target in "$@"; do
-  run_target "$build/$target" || status=1
+  if [ "$remaining" = 0 ]; then
+    wait -n
+  else
+    remaining=$((remaining - 1))
+  fi
+  { run_target "$build/$target" || : >"$verdicts/$target"; } &
 done
-exit $status
+wait
+[ -z "$(ls "$verdicts")" ]
