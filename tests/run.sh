@@ -71,8 +71,16 @@ changed_sources() {
     sed -n -e 's/\.h$/.cc/' -e '/\.cc$/p' | sort -u | while read -r file; do [ -f "$file" ] && echo "$file"; done
 }
 
+tidy_one() {  # FILE; what it has to say in one piece, for others are at work beside it
+  local said status
+  said=$(clang-tidy-19 --quiet -p build/tidy "$1" 2>&1)
+  status=$?
+  grep -vE '^$|warnings? generated' <<<"$said"
+  return $status
+}
+
 stage_tidy() {
-  local limit=8 files file deadline passed=0 failed=0 left=0
+  local limit=8 files file deadline begun=0 passed=0 failed=0 left=0
   cmake --preset tidy >/dev/null || return 1
   if [ -n "${TIDY_FILES:-}" ]; then
     read -r -a files <<<"$TIDY_FILES"
@@ -80,19 +88,18 @@ stage_tidy() {
   else
     mapfile -t files < <(changed_sources)
   fi
-  deadline=$((SECONDS + 170))
+  deadline=$((SECONDS + 110))
   for file in "${files[@]}"; do
-    if [ $((passed + failed)) -ge "$limit" ] || { [ -z "${TIDY_FILES:-}" ] && [ $SECONDS -ge $deadline ]; }; then
+    grep -q "/$file\"" build/tidy/compile_commands.json || continue  # belongs to no target of this preset
+    if [ $begun -ge "$limit" ] || { [ -z "${TIDY_FILES:-}" ] && [ $SECONDS -ge $deadline ]; }; then
       left=$((left + 1))
       continue
     fi
-    grep -q "/$file\"" build/tidy/compile_commands.json || continue  # belongs to no target of this preset
-    if clang-tidy-19 --quiet -p build/tidy "$file" 2> >(grep -v 'warnings\? generated' >&2); then
-      passed=$((passed + 1))
-    else
-      failed=$((failed + 1))
-    fi
+    if [ $begun -ge "$JOBS" ]; then wait -n && passed=$((passed + 1)) || failed=$((failed + 1)); fi
+    tidy_one "$file" &
+    begun=$((begun + 1))
   done
+  while [ $((passed + failed)) -lt $begun ]; do wait -n && passed=$((passed + 1)) || failed=$((failed + 1)); done
   [ $left = 0 ] || echo "$left more files changed; not looked at here (make tidy FILES=\"…\")"
   echo "$passed passed, $failed failed, $left skipped"
   [ $failed = 0 ]
