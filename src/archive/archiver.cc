@@ -215,6 +215,24 @@ Txid Archiver::sync(milliseconds timeout) {
   }
 }
 
+json Archiver::checkpoint(const json& request) {
+  const std::string mode = request.value("mode", "");
+  const auto current = follower();
+  if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+  // FULL beyond our mark is a gate: with it the mark moves on.
+  const HandoverWish wish = mode == "passive"    ? HandoverWish::kBackfill
+                            : mode == "truncate" ? HandoverWish::kTruncate
+                                                 : HandoverWish::kGate;
+  const FollowedCheckpoint done = current->checkpoint(wish, timeout_of(request));
+  const auto wal = [](const FollowedCheckpoint::Wal& state) {
+    return json{{"bytes", state.bytes}, {"frames", state.frames}, {"backfilled", state.backfilled}};
+  };
+  return {{"complete", done.complete},
+          {"before", wal(done.before)},
+          {"after", wal(done.after)},
+          {"longest_gate_ms", done.longest_gate_ms}};
+}
+
 json Archiver::answer(const json& request, int connection) {
   const std::string operation = request.value("op", "");
   if (operation == "sync" || operation == "backup") {
@@ -230,6 +248,7 @@ json Archiver::answer(const json& request, int connection) {
             {"fence", ownership_.fence()},          {"spooled_objects", spool.waiting_objects},
             {"spooled_bytes", spool.waiting_bytes}, {"trouble", spool.trouble ? spool.trouble->what() : ""}};
   }
+  if (operation == "checkpoint") return checkpoint(request);
   if (operation == "suspend") {
     suspend(connection);
     return {{"suspended", true}};

@@ -48,6 +48,7 @@ class Archiver {
 
  private:
   nlohmann::json answer(const nlohmann::json& request, int connection);
+  nlohmann::json checkpoint(const nlohmann::json& request);
   void begin_anew();
   void suspend(int connection);
   void resume(int connection);

@@ -65,6 +65,17 @@ struct FollowStatus {
   bool gave_up = false;  // at the WAL's ceiling
 };
 
+// What a checkpoint that was asked for came to.
+struct FollowedCheckpoint {
+  struct Wal {
+    std::uint64_t bytes = 0;
+    std::uint32_t frames = 0, backfilled = 0;
+  };
+  bool complete = false;  // else it was no longer waited for
+  Wal before, after;
+  double longest_gate_ms = 0;  // of all so far: writers were kept out no longer
+};
+
 class Follower {
  public:
   // `spool`: the store itself, where it is one that spools.
@@ -88,6 +99,10 @@ class Follower {
   // meanwhile.
   Txid sync(std::chrono::milliseconds timeout);
 
+  // Done by the hand-over's own steps, so that the pins and the gate stay right. Throws Error{kLocked} where
+  // another one is under way, or the follower stopped meanwhile.
+  FollowedCheckpoint checkpoint(HandoverWish wish, std::chrono::milliseconds timeout);
+
   FollowStatus status() const;
 
  private:
@@ -110,6 +125,8 @@ class Follower {
   std::condition_variable answered_;
   std::uint64_t sync_asked_ = 0, sync_answered_ = 0;
   Txid sync_txid_;
+  HandoverWish wish_ = HandoverWish::kNothing;
+  std::optional<FollowedCheckpoint> granted_;  // so far; complete: the wish is done
   bool stopping_ = false, ended_ = false;
   std::atomic<bool> hurried_ = false;
   FollowStatus status_;

@@ -56,6 +56,7 @@ void Follower::Session::follow() {
     }
     step();
     answer_requests();
+    grant_wish();
     if (!announced && everything_archived()) announce();
     if (until == Until::kArchived) require_taken();
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
@@ -184,6 +185,7 @@ WalView Follower::Session::view(const WalIndex& index) {
                          (asks_for_proof && witness.surely_fresh(holders, index.header.change, seen.now));
   seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
   seen.zero_salt_frames = capture.saw_zero_salts();
+  seen.wish = wish();
   return seen;
 }
 
@@ -284,6 +286,7 @@ void Follower::Session::sleep(milliseconds duration, const WalIndex& index) {
   {
     const std::lock_guard lock(follower.mutex_);
     if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
+    if (follower.wish_ != HandoverWish::kNothing) duration = std::min(duration, kBusyStep);
   }
   pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
   const bool quiet = duration > kBusyStep || on_read_zero;

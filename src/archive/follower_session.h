@@ -83,6 +83,8 @@ struct Follower::Session {
 
   // Requests and the end.
   void answer_requests();
+  HandoverWish wish() const;
+  void grant_wish();
   bool everything_archived();
   void announce();
   bool leave();
@@ -134,6 +136,7 @@ struct Follower::Session {
   DiskSpace disk;  // the database's
   std::uint64_t scan_pages = 0;
   WallTime known_until{};  // when the database was last known, before the scan
+  std::optional<Handover::Counters> at_wish;  // when what is wished for was first seen
   FollowStatus counts;
 };
 

@@ -59,6 +59,7 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
       if (!last.ok) return pause(seen);
       return go(Step::kBackfillCheckpoint, HandoverAction::kCheckpoint);
     case Step::kBackfillCheckpoint:
+      if (last.ok) counters_.backfills++;
       return pause(seen);
     case Step::kApproachLock:
       if (last.ok) return go(Step::kApproachPin, HandoverAction::kHandOver);
@@ -86,7 +87,9 @@ HandoverAction Handover::next(const WalView& seen, const HandoverOutcome& last) 
     case Step::kHeldUnlock:
       return pause(seen);
     case Step::kTruncating:
-      return last.ok ? pause(seen) : give_up(seen);
+      if (!last.ok) return give_up(seen);
+      counters_.truncations++;
+      return pause(seen);
     default:
       return in_gate_step(seen, last);
   }
@@ -156,6 +159,7 @@ HandoverAction Handover::in_gate_step(const WalView& seen, const HandoverOutcome
     default:  // kGateLeaving
       in_gate_ = false;
       if (!gate_succeeded_) return give_up(seen);
+      counters_.gates_succeeded++;
       retry_ = milliseconds(0);
       resting_generation_ = seen.generation;
       resting_frame_ = mark_;
@@ -180,7 +184,8 @@ bool Handover::rests(const WalView& seen) const {
 bool Handover::gate_due(const WalView& seen) const {
   // While the store is slower than the writers the WAL waits, not our memory.
   if (seen.now < retry_at_ || seen.max_frame == 0 || seen.captured < seen.max_frame) return false;
-  return !rests(seen) && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames);
+  const bool wished = seen.wish == HandoverWish::kGate || seen.wish == HandoverWish::kTruncate;
+  return !rests(seen) && (seen.max_frame > options_.wal_limit_frames || seen.zero_salt_frames || wished);
 }
 
 // Under the CKPT lock: until the first frames of the new generation are there, or time is up.
@@ -213,7 +218,8 @@ HandoverAction Handover::idle(const WalView& seen) {
   if (mark_generation_ != seen.generation && seen.max_frame > 0) {
     return go(Step::kRefreshPin, HandoverAction::kHandOver);
   }
-  if (seen.zero_salt_frames && rests(seen) && seen.now >= retry_at_) {
+  const bool reset = seen.zero_salt_frames || seen.wish == HandoverWish::kTruncate;
+  if (reset && rests(seen) && seen.now >= retry_at_) {
     return go(Step::kTruncating, HandoverAction::kTruncate);
   }
   if (gate_due(seen)) {
@@ -222,7 +228,8 @@ HandoverAction Handover::idle(const WalView& seen) {
   }
   const bool whole = seen.backfilled >= seen.max_frame;
   const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;
-  if (!whole && !tried && seen.now - changed_at_ >= options_.idle_backfill) {
+  const bool wished = seen.wish == HandoverWish::kBackfill;
+  if (!whole && (wished || (!tried && seen.now - changed_at_ >= options_.idle_backfill))) {
     backfill_done_generation_ = seen.generation;
     backfill_done_frame_ = seen.max_frame;
     return go(Step::kBackfillPin, HandoverAction::kHandOver);

@@ -39,6 +39,14 @@ struct HandoverOptions {
   int lock_tries = 20;  // a millisecond apart: somebody's own checkpoint is running
 };
 
+// What a command asks for, once: until it was done, or is no longer asked for.
+enum class HandoverWish {
+  kNothing,
+  kBackfill,  // PASSIVE: copy back what no reader forbids
+  kGate,      // all copied back, and the next commit begins the WAL anew
+  kTruncate,  // the WAL's file cut to nothing, too
+};
+
 // What the driver saw just now, after capturing.
 struct WalView {
   SteadyTime now;
@@ -54,6 +62,7 @@ struct WalView {
   // In this generation (28): reset the WAL at once, on the disk too. Recovery would lay the frames before
   // them over a main file that is newer.
   bool zero_salt_frames = false;
+  HandoverWish wish = HandoverWish::kNothing;
 };
 
 enum class HandoverAction {
@@ -87,11 +96,14 @@ class Handover {
 
   bool proof_owed() const { return proof_owed_; }
   bool holds_checkpoint_lock() const { return holding_; }
+  // All is copied back, and our mark lets the next commit begin the WAL anew.
+  bool rests(const WalView& seen) const;
   // Also while the answer to kEnterGate is still owed.
   bool in_gate() const { return in_gate_ || step_ == Step::kEntering; }
 
   struct Counters {
     std::uint64_t gates = 0, gates_failed = 0, proofs = 0, yields = 0, holds_timed_out = 0;
+    std::uint64_t gates_succeeded = 0, backfills = 0, truncations = 0;  // what wishes were done by
   };
   const Counters& counters() const { return counters_; }
 
@@ -132,7 +144,6 @@ class Handover {
   void note_restart(const WalView& seen);
   void note_pin(const WalView& seen, const HandoverOutcome& last);
   bool gate_due(const WalView& seen) const;
-  bool rests(const WalView& seen) const;
 
   HandoverOptions options_;
   Counters counters_;
