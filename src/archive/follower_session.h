@@ -135,7 +135,7 @@ struct Follower::Session {
   SteadyTime disk_looked_at{};
   DiskSpace disk;  // the database's
   std::uint64_t scan_pages = 0;
-  WallTime known_until{};  // when the database was last known, before the scan
+  WallTime known_until{};                     // when the database was last known, before the scan
   std::optional<Handover::Counters> at_wish;  // when what is wished for was first seen
   FollowStatus counts;
 };

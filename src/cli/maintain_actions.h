@@ -1,0 +1,32 @@
+// What `litewright maintain` does, an action each, and what its actions share.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/archive_place.h"
+#include "cli/command.h"
+#include "maintain/write_turn.h"
+
+namespace litewright {
+
+// Each returns the exit status.
+int run_maintain_reindex(const Invocation& invocation);
+int run_maintain_orphans(const Invocation& invocation);
+int run_maintain_checkpoint(const Invocation& invocation);
+int run_maintain_analyze(const Invocation& invocation);
+int run_maintain_optimize(const Invocation& invocation);
+int run_maintain_vacuum(const Invocation& invocation);
+
+// --wait, and who is in the way where that was not long enough.
+WritePatience maintain_patience(const Invocation& invocation, const ArchivePlace& place);
+
+std::string seconds_text(std::chrono::duration<double> seconds);
+
+// "database" and "action", the first of every action's document.
+nlohmann::ordered_json maintain_document(const ArchivePlace& place, const std::string& action);
+
+// Makes a point to go back to, unless --no-restore-point, and says how: nothing is changed before it is
+// there.
+std::string maintain_point_before(const Invocation& invocation, const std::string& purpose);
+
+}  // namespace litewright
