@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "archive/catalogue.h"
+#include "archive/retention_request.h"
 
 namespace litewright {
 
@@ -120,8 +121,21 @@ void Archiver::wait_until_taken() {
   }
 }
 
+// Works while the database is followed and the archive takes what it is given.
+void Archiver::begin_retention() {
+  options_.retention.database = options_.follow.database;
+  options_.retention.fence = ownership_.fence();
+  const auto may_work = [this] {
+    const std::lock_guard lock(mutex_);
+    return followed_once_ && following_ && !stopping_ && !spool_->store().status().trouble;
+  };
+  retention_ = std::make_unique<RetentionThread>(store_, clock_, options_.retention, may_work,
+                                                 [this](const Finding& finding) { found(finding); });
+}
+
 void Archiver::protect() {
   open_spool(kPatience);
+  begin_retention();
   socket_ = std::make_unique<OwnerSocket>(
       ownership_.socket(),
       [this](const json& request, int connection) { return answer(request, connection); },
@@ -152,7 +166,9 @@ void Archiver::protect() {
     lock.unlock();
     wait_until_taken();
   }
+  retention_->stop();  // a request that prunes ends with it
   socket_.reset();
+  retention_.reset();
 }
 
 // False: stop. Makes the follower of the next round.
@@ -238,9 +254,11 @@ json Archiver::answer(const json& request, int connection) {
   if (operation == "sync" || operation == "backup") {
     if (request.value("anew", false)) begin_anew();
     const Txid txid = sync(timeout_of(request));
+    const std::lock_guard stays(retention_->naming());
     if (request.contains("name")) name_point(store_, request["name"].get<std::string>(), txid, clock_);
     return {{"txid", txid.value}};
   }
+  if (operation == "prune") return prune(request);
   if (operation == "status") {
     const FollowStatus now = status();
     const SpoolStatus spool = spool_->store().status();
@@ -270,6 +288,12 @@ void Archiver::begin_anew() {
   if (changed_.wait_for(lock, kSuspendWithin, begun)) return;
   options_.follow.anew = false;
   throw Error(ErrorCode::kLocked, "the archiver did not let go of the database in time", "try again");
+}
+
+// Beside the follower, which goes on.
+json Archiver::prune(const json& request) {
+  const WallTime now{std::chrono::nanoseconds(request.at("now").get<std::int64_t>())};
+  return prune_result_json(retention_->prune(parse_keep_rules(request.at("rules")), now));
 }
 
 // Archives what is there and closes the database, until that client says so or is gone.

@@ -14,12 +14,14 @@
 #include "archive/follow_lock.h"
 #include "archive/follower.h"
 #include "archive/owner.h"
+#include "archive/retention_thread.h"
 
 namespace litewright {
 
 struct ArchiverOptions {
   FollowOptions follow;                   // database, state_folder; the fence is filled here
   std::uint64_t spool_bytes = 256 << 20;  // 0: none
+  RetentionThreadOptions retention = {};  // database and fence are filled here
   int reported_pid = 0;  // whom to stop: named to others who want the archive; 0: this process
 };
 
@@ -59,6 +61,8 @@ class Archiver {
   std::shared_ptr<Follower> make_follower();
   void wait_until_taken();
   void found(const Finding& finding);
+  void begin_retention();
+  nlohmann::json prune(const nlohmann::json& request);
   Txid sync(std::chrono::milliseconds timeout);
 
   ObjectStore& store_;
@@ -75,7 +79,8 @@ class Archiver {
   std::condition_variable changed_;
   std::shared_ptr<Follower> follower_;  // shared with requests that wait in it
   bool stopping_ = false, following_ = false;
-  int suspended_by_ = -1;  // a connection of the socket; -1: nobody
+  int suspended_by_ = -1;                       // a connection of the socket; -1: nobody
+  std::unique_ptr<RetentionThread> retention_;  // while protect() runs
   std::unique_ptr<OwnerSocket> socket_;
 };
 

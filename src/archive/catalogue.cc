@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kFooterThreads = 4;
 constexpr std::size_t kFootersWorthAThread = 16;
 constexpr std::size_t kFootersAtOnce = 4096;  // so many are in memory twice
+constexpr int kListAttempts = 5;
 
 SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
   const auto range = parse_segment_name(name);
@@ -31,7 +32,8 @@ SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
                      .header = segment.header(),
                      .position = segment.position(),
                      .first = segment.first_commit(),
-                     .last = segment.last_commit()};
+                     .last = segment.last_commit(),
+                     .commits = segment.commit_count()};
   if (entry.header.base != range->first || entry.header.last != range->second ||
       entry.last.txid != range->second) {
     throw Error(ErrorCode::kDamaged,
@@ -48,6 +50,7 @@ SegmentEntry read_entry(const ObjectStore& store, const std::string& name) {
 struct FooterResult {
   std::optional<SegmentEntry> entry;
   std::string reason;
+  bool vanished = false;       // since it was listed
   std::exception_ptr failure;  // not the object's fault: the store's
 };
 
@@ -57,7 +60,8 @@ FooterResult try_entry(const ObjectStore& store, const std::string& name) {
     result.entry = read_entry(store, name);
   } catch (const Error& error) {
     result.reason = error.what();
-    // An object that went away since it was listed was replaced by compaction; all else is the store's.
+    result.vanished = error.code() == ErrorCode::kNoDatabase;
+    // What is wrong with neither the object nor its absence is the store's.
     if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) {
       result.failure = std::current_exception();
     }
@@ -133,26 +137,69 @@ void leave_out_disputed(Catalogue& catalogue) {
     catalogue.segments.erase(catalogue.segments.begin() + static_cast<std::ptrdiff_t>(one->index));
 }
 
-void load_segments(const ObjectStore& store, Catalogue& catalogue) {
-  const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
+void load_retired(const ObjectStore& store, Catalogue& catalogue) {
+  const std::string object(kRetiredObject);
+  try {
+    const std::string id = catalogue.identity ? catalogue.identity->id : "";
+    catalogue.retired_before = parse_retired(read_object(store, object, kMaxDocumentBytes), object, id);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNoDatabase) return;
+    if (error.code() != ErrorCode::kDamaged) throw;
+    catalogue.bad_objects.push_back({object, error.what()});
+  }
+}
+
+// Sorts one listing's objects into the catalogue. False where one of them vanished meanwhile.
+bool read_listed(const ObjectStore& store, std::span<const ObjectInfo> objects, Catalogue& catalogue) {
+  bool complete = true;
   catalogue.segments.reserve(objects.size());
   for (std::size_t begin = 0; begin < objects.size(); begin += kFootersAtOnce) {
-    const auto part =
-        std::span(objects).subspan(begin, std::min<std::size_t>(kFootersAtOnce, objects.size() - begin));
+    const auto part = objects.subspan(begin, std::min<std::size_t>(kFootersAtOnce, objects.size() - begin));
     std::vector<FooterResult> results = read_footers(store, part);
     for (std::size_t i = 0; i < part.size(); ++i) {
       if (results[i].failure) std::rethrow_exception(results[i].failure);
-      if (results[i].entry) {
+      complete = complete && !results[i].vanished;
+      if (results[i].entry && results[i].entry->start().next() < catalogue.retired_before) {
+        catalogue.retired_segments.push_back(part[i]);
+      } else if (results[i].entry) {
         catalogue.segments.push_back(std::move(*results[i].entry));
       } else {
         catalogue.bad_objects.push_back({part[i].name, results[i].reason});
       }
     }
   }
+  return complete;
+}
+
+void load_segments(const ObjectStore& store, Catalogue& catalogue) {
+  const std::vector<BadObject> bad_before = catalogue.bad_objects;
+  for (int attempt = 1;; ++attempt) {
+    // What retention removes while it is read was replaced before: the list is read again.
+    const std::vector<ObjectInfo> objects = store.list(kSegmentFolder);
+    load_retired(store, catalogue);  // after the list: what is removed was retired before
+    if (read_listed(store, objects, catalogue) || attempt == kListAttempts) break;
+    catalogue.segments.clear();
+    catalogue.retired_segments.clear();
+    catalogue.bad_objects = bad_before;
+  }
   std::ranges::sort(catalogue.segments, {}, [](const SegmentEntry& entry) {
     return std::pair(entry.header.base, entry.header.last);
   });
   leave_out_disputed(catalogue);
+}
+
+// Of two that end with the same commit any but an anchor beside the line; then the snapshot, which needs
+// nothing; then the thinned one, which was made of the other.
+// Where the line begins it is with a snapshot, of whatever kind.
+bool leads_further(const SegmentEntry& entry, const SegmentEntry& best, bool beginning) {
+  const auto is_anchor = [](const SegmentEntry& one) {
+    return one.is_snapshot() && one.commits == 1 && one.last.retired;
+  };
+  if (entry.last.txid != best.last.txid) return entry.last.txid > best.last.txid;
+  if (!beginning && is_anchor(entry) != is_anchor(best)) return is_anchor(best);
+  if (entry.is_snapshot() != best.is_snapshot()) return entry.is_snapshot();
+  if (entry.commits != best.commits) return entry.commits < best.commits;
+  return entry.last.retired || !best.last.retired;
 }
 
 std::string random_id() {
@@ -186,7 +233,7 @@ std::vector<const SegmentEntry*> Catalogue::line() const {
     // Where nothing leads on, the line begins again after the gap.
     if (best == nullptr || best->last.txid <= end) end = std::max(end, (*next)->start());
     for (; next != by_start.end() && (*next)->start() <= end; ++next) {
-      if (best == nullptr || (*next)->last.txid >= best->last.txid) best = *next;
+      if (best == nullptr || leads_further(**next, *best, line.empty())) best = *next;
     }
     if (best->last.txid <= end) continue;
     line.push_back(best);
@@ -211,8 +258,9 @@ std::vector<MissingRange> Catalogue::missing() const {
 }
 
 std::optional<CommitRecord> Catalogue::newest() const {
-  const auto newest =
-      std::ranges::max_element(segments, {}, [](const SegmentEntry& entry) { return entry.last.txid; });
+  const auto newest = std::ranges::max_element(segments, {}, [](const SegmentEntry& entry) {
+    return std::pair(entry.last.txid, !entry.last.retired);
+  });
   if (newest == segments.end()) return std::nullopt;
   return newest->last;
 }
@@ -241,6 +289,15 @@ const RestoreProof* Catalogue::newest_proof() const {
     }
   }
   return newest;
+}
+
+void put_retired_before(ObjectStore& store, const Catalogue& catalogue, Txid before) {
+  if (before <= catalogue.retired_before) return;
+  if (!catalogue.identity) {
+    throw Error(ErrorCode::kDamaged, std::string(kIdentityObject) + " is missing: nothing is retired");
+  }
+  const std::string document = retired_document(catalogue.identity->id, before);
+  store.replace(kRetiredObject, std::as_bytes(std::span(document)));
 }
 
 void require_known_format(const ObjectStore& store) {

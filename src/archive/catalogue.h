@@ -28,10 +28,14 @@ struct SegmentEntry {
   SegmentHeader header;
   std::optional<WalPosition> position;
   CommitRecord first, last;
+  std::uint64_t commits = 0;  // in its index
 
   bool is_snapshot() const { return header.base.value == 0; }
   Txid start() const { return is_snapshot() ? Txid(first.txid.value - 1) : header.base; }
   bool spans(Txid txid) const { return start() < txid && txid <= last.txid; }
+  // Commits that it spans were thinned out. It then follows only what ends exactly at its base, and gives
+  // only the commits in its index.
+  bool thinned() const { return commits < last.txid.value - start().value || last.retired; }
 };
 
 // points/<name>.json: a point named by hand.
@@ -77,6 +81,10 @@ class Catalogue {
   std::vector<NamedPoint> points;      // ascending by txid
   std::vector<RestoreProof> proofs;    // ascending by time
   std::vector<BadObject> bad_objects;
+  // Retention let go what came before this commit. Segments that begin earlier count for nothing: an ended
+  // process left them.
+  Txid retired_before;
+  std::vector<ObjectInfo> retired_segments;
 
   // The segments that name every commit once, from the oldest snapshot (or, without one, the oldest segment)
   // to the newest commit: at each place the widest. Where no segment begins at the end of the one before, one
@@ -91,6 +99,10 @@ class Catalogue {
   // the latest; null where there is none. Retention never removes that commit.
   const RestoreProof* newest_proof() const;
 };
+
+// Lets go, durably and at once, all segments that begin before the commit `before`; their objects may then
+// be removed in any order. It only ever grows.
+void put_retired_before(ObjectStore& store, const Catalogue& catalogue, Txid before);
 
 // Throws Error{kDamaged} with a hint to upgrade where archive.json is of a future format; no archive is fine.
 void require_known_format(const ObjectStore& store);

@@ -35,13 +35,18 @@ class Fault : public Error {
 struct Stretch {
   std::vector<Segment> segments;
   std::vector<MergeSource> sources;
-  std::vector<CommitRecord> commits;  // dense
+  std::vector<CommitRecord> commits;  // dense but where they were thinned
   std::uint64_t bytes = 0;
 
+  // The first commit that has the version.
   std::uint32_t index_of(Txid txid) const {
     // A snapshot's versions may be older than its first commit.
     const Txid first = commits.front().txid;
-    return txid <= first ? 0 : static_cast<std::uint32_t>(txid.value - first.value);
+    const bool dense = commits.back().txid.value - first.value + 1 == commits.size();
+    if (txid <= first) return 0;
+    if (dense) return static_cast<std::uint32_t>(txid.value - first.value);
+    const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
+    return static_cast<std::uint32_t>(found - commits.begin());
   }
   const Segment& holder(Txid txid) const {
     for (const Segment& segment : segments) {
@@ -286,7 +291,8 @@ class StretchReader {
     for (; !at_end(); ++next_) {
       const SegmentEntry& entry = *chain_.segments[next_];
       const std::size_t sources_before = stretch.sources.size();
-      const std::uint64_t commits = entry.last.txid.value - std::max(after_, entry.start()).value;
+      const std::uint64_t commits =
+          std::min(entry.commits, entry.last.txid.value - std::max(after_, entry.start()).value);
       const bool empty = stretch.segments.empty();
       if (!empty && stretch.commits.size() + commits > options_.max_commits) break;
       const Segment& segment = stretch.segments.emplace_back(store_, entry.name);
@@ -297,7 +303,7 @@ class StretchReader {
         stretch.segments.pop_back();
         break;
       }
-      append_commits(segment, window, stretch.commits);
+      append_commits(segment, window, entry.thinned(), stretch.commits);
       stretch.bytes += entry.size;
       after_ = window.upto;
     }
@@ -305,10 +311,12 @@ class StretchReader {
   }
 
  private:
-  void append_commits(const Segment& segment, TxidWindow window, std::vector<CommitRecord>& commits) {
+  void append_commits(const Segment& segment, TxidWindow window, bool thinned,
+                      std::vector<CommitRecord>& commits) {
     Txid expected = std::max(window.after, Txid(segment.first_commit().txid.value - 1));
     for (const CommitRecord& commit : segment.commits()) {
       if (!window.holds(commit.txid)) continue;
+      if (thinned) expected = Txid(commit.txid.value - 1);
       if (commit.txid != ++expected) {
         throw Fault(segment.name(), fmt::format("commit {} is not in its index", expected.value));
       }

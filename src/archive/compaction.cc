@@ -4,14 +4,21 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 
+#include "archive/chain_proof.h"
 #include "archive/page_assembly.h"
 #include "archive/restore.h"
+#include "archive/thinning.h"
 #include "base/error.h"
 
 namespace litewright {
 
 namespace {
+
+void breathe(const CompactionOptions& options) {
+  if (options.breath) options.breath();
+}
 
 // What identifies a sequence of versions, whatever the runs and frames they lie in.
 class VersionDigest {
@@ -47,7 +54,8 @@ SegmentEntry entry_of(const ObjectStore& store, const std::string& name) {
           .header = segment.header(),
           .position = segment.position(),
           .first = segment.first_commit(),
-          .last = segment.last_commit()};
+          .last = segment.last_commit(),
+          .commits = segment.commit_count()};
 }
 
 void check_parts(std::span<const SegmentEntry> parts) {
@@ -56,13 +64,13 @@ void check_parts(std::span<const SegmentEntry> parts) {
   std::uint64_t commits = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const SegmentEntry& part = parts[i];
-    commits += part.last.txid.value - part.start().value;
+    commits += part.commits;
     const bool fits = part.header.page_size == first.page_size && part.header.epoch == first.epoch;
     const bool adjoins = i == 0 || part.header.base == parts[i - 1].header.last;
     if (fits && adjoins) continue;
     throw Error(ErrorCode::kInternal, fmt::format("{} does not continue {}", part.name, parts[i - 1].name));
   }
-  if (commits > kMaxMergedCommits) {
+  if (parts.size() > 1 && commits > kMaxMergedCommits) {
     throw Error(ErrorCode::kInternal, fmt::format("{} commits are too many for one segment (at most {})",
                                                   commits, kMaxMergedCommits));
   }
@@ -106,15 +114,69 @@ struct OpenedParts {
   std::vector<CommitRecord> commits;
 };
 
-// Copies all versions; each group of sources becomes runs of its own behind those of the group before, so
-// that what arrived later stays later.
-VersionDigest copy_versions(const OpenedParts& parts, std::size_t max_open_runs, SegmentWriter& writer) {
+// Which of the opened commits stay, and their records for the new object.
+struct ThinnedCommits {
+  ThinnedCommits(std::span<const CommitRecord> all, const KeepsCommit& keeps) : kept(all.size()) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool point = !all[i].retired && keeps(all[i].txid);
+      kept[i] = point || i + 1 == all.size();
+      if (!kept[i]) continue;
+      records.push_back(all[i]);
+      records.back().retired = !point;
+    }
+  }
+  std::vector<bool> kept;
+  std::vector<CommitRecord> records;
+};
+
+VersionDigest thin(const OpenedParts& opened, const ThinnedCommits& commits, const CompactionOptions& options,
+                   const std::function<void(const PageVersion&)>& sink) {
+  const SegmentHeader& first = opened.segments.front().header();
   VersionDigest digest;
-  for (const auto& group : cut_by_overlap(parts.sources, max_open_runs)) {
-    writer.end_run();
+  thin_versions({.sources = opened.sources,
+                 .commits = opened.commits,
+                 .kept = commits.kept,
+                 .page_size = first.page_size,
+                 .from_nothing = first.base.value == 0},
+                [&](const PageVersion& version) {
+                  breathe(options);
+                  digest.add(version);
+                  if (sink) sink(version);
+                });
+  return digest;
+}
+
+VersionDigest digest_of(const Segment& segment, const CompactionOptions& options) {
+  VersionDigest digest;
+  for (std::size_t run = 0; run < segment.runs().size(); ++run) {
+    RunCursor cursor(segment, run);
+    while (const auto version = cursor.next()) {
+      breathe(options);
+      digest.add(*version);
+    }
+  }
+  return digest;
+}
+
+// Every commit of a snapshot, from its own versions.
+void expect_sound_snapshot(const ObjectStore& store, const SegmentEntry& entry) {
+  ChainProofOptions options;
+  options.threads = 1;
+  const auto fault = prove_chain(store, {{&entry}, entry.last.txid}, options);
+  if (fault) throw Error(ErrorCode::kDamaged, fmt::format("{}: {}", fault->object, fault->what));
+}
+
+// Copies all versions to the writer, if there is one; each group of sources becomes runs of its own behind
+// those of the group before, so that what arrived later stays later.
+VersionDigest copy_versions(const OpenedParts& parts, const CompactionOptions& options,
+                            SegmentWriter* writer) {
+  VersionDigest digest;
+  for (const auto& group : cut_by_overlap(parts.sources, options.max_open_runs)) {
+    if (writer != nullptr) writer->end_run();
     PageMerge merge(group, PageNumber(1), PageNumber(0xffffffffu));
     while (const PageVersion* version = merge.next()) {
-      writer.add(*version);
+      breathe(options);
+      if (writer != nullptr) writer->add(*version);
       digest.add(*version);
     }
   }
@@ -122,17 +184,21 @@ VersionDigest copy_versions(const OpenedParts& parts, std::size_t max_open_runs,
 }
 
 void expect_read_back(const ObjectStore& store, const std::string& name, const VersionDigest& written,
-                      std::span<const CommitRecord> commits) {
+                      std::span<const CommitRecord> commits, const CompactionOptions& options) {
   const Segment segment(store, name);
   segment.verify_bytes();
-  VersionDigest digest;
-  for (std::size_t run = 0; run < segment.runs().size(); ++run) {
-    RunCursor cursor(segment, run);
-    while (const auto version = cursor.next()) digest.add(*version);
-  }
-  if (digest != written || !std::ranges::equal(segment.commits(), commits)) {
+  if (digest_of(segment, options) != written || !std::ranges::equal(segment.commits(), commits)) {
     throw Error(ErrorCode::kDamaged, fmt::format("{}: read back, it is not what was written", name));
   }
+}
+
+// Whether all of `left` are among `all`, the same states.
+bool is_thinned_from(std::span<const CommitRecord> left, std::span<const CommitRecord> all) {
+  return std::ranges::all_of(left, [&](const CommitRecord& commit) {
+    const auto found = std::ranges::lower_bound(all, commit.txid, {}, &CommitRecord::txid);
+    return found != all.end() && found->txid == commit.txid && found->checksum == commit.checksum &&
+           found->page_count == commit.page_count && (commit.retired || !found->retired);
+  });
 }
 
 // Throws unless `entry` is superfluous beside `replacement`, whose commits are `commits`.
@@ -144,9 +210,11 @@ void expect_replaced(const ObjectStore& store, const SegmentEntry& replacement,
                       (replacement.is_snapshot() || !entry.is_snapshot());
   if (covers) {
     const std::vector<CommitRecord> own = Segment(store, entry.name).commits();
-    const auto begin = std::ranges::lower_bound(commits, own.front().txid, {}, &CommitRecord::txid);
-    const auto left = static_cast<std::size_t>(commits.end() - begin);
-    if (own.size() <= left && std::ranges::equal(own, std::span(begin, own.size()))) return;
+    const auto begin = std::ranges::upper_bound(commits, entry.start(), {}, &CommitRecord::txid);
+    const auto end = std::ranges::upper_bound(commits, entry.last.txid, {}, &CommitRecord::txid);
+    const std::span there(begin, end);
+    if (std::ranges::equal(own, there)) return;
+    if (replacement.thinned() && is_thinned_from(there, own)) return;
   }
   throw Error(ErrorCode::kInternal,
               fmt::format("{} does not replace {}: nothing is deleted", replacement.name, entry.name));
@@ -161,18 +229,90 @@ CompactedSegment merge_segments(ObjectStore& store, std::span<const SegmentEntry
   SegmentHeader header = parts.front().header;
   header.last = parts.back().header.last;
   header.fence = options.fence;
-  const std::string name = segment_name(header.base, header.last);
+  const std::string name = segment_name(header.base, header.last, options.generation);
   VersionDigest written;
   {
-    SegmentWriter writer(store,
-                         {.header = header, .zstd_level = options.zstd_level, .threads = options.threads});
-    written = copy_versions(opened, options.max_open_runs, writer);
+    SegmentWriter writer(store, {.header = header,
+                                 .zstd_level = options.zstd_level,
+                                 .threads = options.threads,
+                                 .thinned = true,
+                                 .generation = options.generation});
+    written = copy_versions(opened, options, &writer);
     writer.finish(opened.commits, parts.back().position);
   }
   Unproven unproven(store, name);
-  expect_read_back(store, name, written, opened.commits);
+  expect_read_back(store, name, written, opened.commits, options);
   unproven.proven();
   return CompactedSegment(entry_of(store, name));
+}
+
+CompactedSegment thin_segments(ObjectStore& store, std::span<const SegmentEntry> parts,
+                               const KeepsCommit& keeps, const CompactionOptions& options) {
+  check_parts(parts);
+  const OpenedParts opened(store, parts);
+  const ThinnedCommits commits(opened.commits, keeps);
+  SegmentHeader header = parts.front().header;
+  header.last = parts.back().header.last;
+  header.fence = options.fence;
+  const std::string name = segment_name(header.base, header.last, options.generation);
+  VersionDigest written;
+  {
+    SegmentWriter writer(store, {.header = header,
+                                 .zstd_level = options.zstd_level,
+                                 .threads = options.threads,
+                                 .thinned = true,
+                                 .generation = options.generation});
+    written = thin(opened, commits, options, [&](const PageVersion& version) { writer.add(version); });
+    writer.finish(commits.records, parts.back().position);
+  }
+  Unproven unproven(store, name);
+  expect_read_back(store, name, written, commits.records, options);
+  const SegmentEntry entry = entry_of(store, name);
+  if (entry.is_snapshot()) expect_sound_snapshot(store, entry);
+  unproven.proven();
+  return CompactedSegment(entry);
+}
+
+std::optional<CompactedSegment> prove_replacement(ObjectStore& store, const SegmentEntry& entry,
+                                                  std::span<const SegmentEntry> parts,
+                                                  const CompactionOptions& options) {
+  const Segment segment(store, entry.name);
+  segment.verify_bytes();
+  const std::vector<CommitRecord> commits = segment.commits();
+  if (entry.is_snapshot()) {
+    expect_sound_snapshot(store, entry);
+    return CompactedSegment(entry);
+  }
+  // Where some of them are gone they were found superfluous: the object was read back before the first went.
+  Txid end = entry.header.base;
+  for (const SegmentEntry& part : parts) end = part.header.base == end ? part.header.last : Txid(0);
+  if (parts.empty() || end != entry.header.last) return CompactedSegment(entry);
+  const OpenedParts opened(store, parts);
+  if (std::ranges::equal(opened.commits, commits)) {
+    if (copy_versions(opened, options, nullptr) == digest_of(segment, options))
+      return CompactedSegment(entry);
+  }
+  const ThinnedCommits thinned(opened.commits, [&](Txid txid) {
+    const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
+    return found != commits.end() && found->txid == txid && !found->retired;
+  });
+  const bool same = std::ranges::equal(thinned.records, commits) &&
+                    thin(opened, thinned, options, {}) == digest_of(segment, options);
+  if (!same) return std::nullopt;
+  return CompactedSegment(entry);
+}
+
+std::size_t parts_that_fit(const ObjectStore& store, std::span<const SegmentEntry> parts,
+                           std::size_t max_open_runs) {
+  std::vector<Segment> segments;
+  segments.reserve(parts.size());  // the sources point into it
+  std::vector<MergeSource> sources;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    append_sources(segments.emplace_back(store, parts[i].name), {parts[i].header.base, parts[i].header.last},
+                   sources);
+    if (overlap(sources) > max_open_runs) return std::max<std::size_t>(1, i);
+  }
+  return parts.size();
 }
 
 CompactedSegment collapse(ObjectStore& store, const RestorePlan& plan, const CompactionOptions& options) {
@@ -183,7 +323,7 @@ CompactedSegment collapse(ObjectStore& store, const RestorePlan& plan, const Com
                              .fence = options.fence,
                              .base = Txid(0),
                              .last = plan.commit.txid};
-  const std::string name = segment_name(header.base, header.last);
+  const std::string name = segment_name(header.base, header.last, options.generation);
   {
     SegmentWriter writer(store,
                          {.header = header, .zstd_level = options.zstd_level, .threads = options.threads});
@@ -198,7 +338,7 @@ CompactedSegment collapse(ObjectStore& store, const RestorePlan& plan, const Com
   const SegmentEntry entry = entry_of(store, name);
   Segment(store, name).verify_bytes();
   const RestorePlan alone{plan.commit, plan.page_size, {entry}, entry.size};
-  visit_pages(store, alone, [](PageNumber, Bytes) {});  // proves each page and their sum
+  visit_pages(store, alone, [&](PageNumber, Bytes) { breathe(options); });  // proves each page and their sum
   unproven.proven();
   return CompactedSegment(entry);
 }
@@ -210,7 +350,7 @@ void remove_replaced(ObjectStore& store, const CompactedSegment& replacement,
   segment.verify_bytes();
   const std::vector<CommitRecord> commits = segment.commits();
   for (const SegmentEntry& old : replaced) expect_replaced(store, entry, commits, old);
-  for (const SegmentEntry& old : replaced) store.remove(old.name);
+  for (const SegmentEntry& old : replaced | std::views::reverse) store.remove(old.name);
 }
 
 }  // namespace litewright

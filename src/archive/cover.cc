@@ -17,13 +17,24 @@ bool better(const SegmentEntry& candidate, const SegmentEntry* best, Txid upto) 
 
 }  // namespace
 
-SegmentChain follow_chain(std::span<const SegmentEntry> segments, const SegmentEntry& snapshot, Txid upto) {
+bool footer_holds(const SegmentEntry& entry, Txid txid) {
+  return entry.first.txid == txid || entry.last.txid == txid;
+}
+
+SegmentChain follow_chain(std::span<const SegmentEntry> segments, const SegmentEntry& snapshot, Txid upto,
+                          const HoldsCommit& holds) {
+  // Whether a state inside a thinned segment is wanted that it no longer has.
+  const auto lacks = [&](const SegmentEntry& entry) {
+    return entry.thinned() && upto < entry.last.txid && !holds(entry, upto);
+  };
+  if (lacks(snapshot)) return {{&snapshot}, Txid(0)};
   SegmentChain chain{{&snapshot}, std::min(snapshot.last.txid, upto)};
   const SegmentEntry* best = nullptr;
   auto candidate = segments.begin();
   while (chain.reach < upto) {
     for (; candidate != segments.end() && candidate->header.base <= chain.reach; ++candidate) {
       if (candidate->is_snapshot() || candidate->header.page_size != snapshot.header.page_size) continue;
+      if (candidate->thinned() && (candidate->header.base != chain.reach || lacks(*candidate))) continue;
       if (better(*candidate, best, upto)) best = &*candidate;
     }
     if (best == nullptr || best->last.txid <= chain.reach) break;

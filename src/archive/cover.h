@@ -1,6 +1,7 @@
 // Which commits a set of segments covers, and which of them can be restored: pure, on catalogue entries.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,10 +15,16 @@ struct SegmentChain {
   Txid reach;                                 // the newest commit it gives, at most the one asked for
 };
 
+// Whether a thinned segment gives a commit that it spans. Without its index only the first and the last are
+// known.
+using HoldsCommit = std::function<bool(const SegmentEntry&, Txid)>;
+bool footer_holds(const SegmentEntry& entry, Txid txid);
+
 // The chain from `snapshot` towards the commit `upto`: at each place the segment that reaches furthest, of
-// those that reach `upto` the smallest object. A segment of another page size never follows.
-// `segments` ascend by (base, last).
-SegmentChain follow_chain(std::span<const SegmentEntry> segments, const SegmentEntry& snapshot, Txid upto);
+// those that reach `upto` the smallest object. A segment of another page size never follows, a thinned one
+// only exactly at its base. `segments` ascend by (base, last).
+SegmentChain follow_chain(std::span<const SegmentEntry> segments, const SegmentEntry& snapshot, Txid upto,
+                          const HoldsCommit& holds = footer_holds);
 
 // Commits first to last, both inclusive.
 struct CommitRange {

@@ -124,6 +124,19 @@ std::string proof_document(const RestoreProof& proof) {
                             {"host", proof.host}});
 }
 
+std::string retired_document(const std::string& archive_id, Txid before) {
+  return seal_document(Json{{"id", archive_id}, {"before", before.value}});
+}
+
+Txid parse_retired(const std::string& text, std::string_view object, const std::string& archive_id) {
+  const Json json = open_sealed_document(text, object);
+  const Txid before(number_field(json, "before", object));
+  if (!archive_id.empty() && text_field(json, "id", object) != archive_id) {
+    throw damaged(object, "is of another archive");
+  }
+  return before;
+}
+
 ArchiveIdentity parse_identity(const std::string& text, std::string_view object) {
   check_format(text, object);
   const Json json = open_sealed_document(text, object);

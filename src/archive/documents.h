@@ -1,4 +1,4 @@
-// The archive's small JSON documents: archive.json, points/<name>.json,
+// The archive's small JSON documents: archive.json, retired.json, points/<name>.json,
 // proofs/<txid>-<when>.json. Fields: docs/formats/archive.md.
 #pragma once
 
@@ -11,6 +11,7 @@
 namespace litewright {
 
 inline constexpr std::string_view kIdentityObject = "archive.json";
+inline constexpr std::string_view kRetiredObject = "retired.json";
 inline constexpr std::string_view kPointFolder = "points/";
 inline constexpr std::string_view kProofFolder = "proofs/";
 inline constexpr std::string_view kSegmentFolder = "segments/";
@@ -22,10 +23,14 @@ std::string identity_document(const ArchiveIdentity& identity);
 std::string point_document(const NamedPoint& point);
 std::string proof_document(const RestoreProof& proof);
 
+std::string retired_document(const std::string& archive_id, Txid before);
+
 // Throw Error{kDamaged} where the text is not such a document; `object` names it in the message. A format of
 // the future has a hint to upgrade.
 ArchiveIdentity parse_identity(const std::string& text, std::string_view object);
 NamedPoint parse_point(const std::string& text, std::string_view object);
+// Of the archive `archive_id`; empty: of whichever.
+Txid parse_retired(const std::string& text, std::string_view object, const std::string& archive_id);
 RestoreProof parse_proof(const std::string& text, std::string_view object);
 
 // Letters, digits, '.', '_', '-', not only dots; 1 to 64 of them.

@@ -113,7 +113,7 @@ PointSelection select_points(const ObjectStore& store, const Catalogue& catalogu
     const Txid after = i == 0 ? Txid(0) : line[i - 1]->last.txid;
     const std::vector<CommitRecord> commits = Segment(store, line[i]->name).commits();
     for (const CommitRecord& commit : commits | std::views::reverse) {
-      if (commit.txid <= after) continue;
+      if (commit.txid <= after || commit.retired) continue;
       const bool pin = std::ranges::binary_search(pinned, commit.txid);
       const KeepReason reason = judge.judge(commit.seen_at, pin);
       selection.add(commit, reason, rules.min);

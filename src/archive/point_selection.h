@@ -72,7 +72,7 @@ class PointSelection {
 };
 
 // Judges every restore point of the catalogue's line; `each`, if given, hears of each. max_bytes is not
-// judged: sizes show only when it is done. Reads the commit indexes. Throws Error{kDamaged}
+// judged: sizes show only when it is done (retention.h). Reads the commit indexes. Throws Error{kDamaged}
 // where one can't be read: then nothing is judged.
 PointSelection select_points(const ObjectStore& store, const Catalogue& catalogue, const KeepRules& rules,
                              WallTime now, const LocalOffset& offset = system_local_offset,

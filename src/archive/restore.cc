@@ -329,10 +329,22 @@ RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& c
                                     const RestoreOptions& options, std::vector<BadObject>& damaged) {
   Catalogue left = catalogue;
   RestorePlan now = plan;
+  int reloads = 0;
   while (true) {
     try {
       return restore_pages(store, now, file_descriptor, options);
     } catch (const Error& error) {
+      // Retention may have replaced an object since the plan was made.
+      if (error.code() == ErrorCode::kNoDatabase && ++reloads <= kMostReloads &&
+          reload_if_changed(store, left)) {
+        for (const BadObject& bad : damaged) {
+          std::erase_if(left.segments, [&](const SegmentEntry& entry) { return entry.name == bad.name; });
+        }
+        const auto anew = another_plan(store, left, plan.commit);
+        if (!anew) throw;
+        now = *anew;
+        continue;
+      }
       // Each turn leaves one object less.
       const auto bad =
           error.code() == ErrorCode::kDamaged ? object_to_blame(error.what(), now) : std::nullopt;

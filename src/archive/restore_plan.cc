@@ -24,13 +24,14 @@ std::string shown(Txid first, Txid last) {
   return fmt::format("commits {} to {}", first.value, last.value);
 }
 
-// The record of a commit: from the footers where they have it, else from the index of a segment that spans
-// it, the smallest first. A damaged index is passed over while there is another.
+// The record of a restore point: from the footers where they have it, else from the index of a segment that
+// spans it, the smallest first. A damaged index is passed over while there is another.
 std::optional<CommitRecord> find_commit(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
   std::vector<const SegmentEntry*> holders;
   for (const SegmentEntry& entry : catalogue.segments) {
-    if (entry.first.txid == txid) return entry.first;
-    if (entry.last.txid == txid) return entry.last;
+    for (const CommitRecord& commit : {entry.first, entry.last}) {
+      if (commit.txid == txid && !commit.retired) return commit;
+    }
     if (entry.spans(txid)) holders.push_back(&entry);
   }
   std::ranges::sort(holders, {}, &SegmentEntry::size);
@@ -38,7 +39,7 @@ std::optional<CommitRecord> find_commit(const ObjectStore& store, const Catalogu
     try {
       const std::vector<CommitRecord> commits = Segment(store, holder->name).commits();
       const auto found = std::ranges::lower_bound(commits, txid, {}, &CommitRecord::txid);
-      if (found != commits.end() && found->txid == txid) return *found;
+      if (found != commits.end() && found->txid == txid && !found->retired) return *found;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kDamaged || holder == holders.back()) throw;
     }
@@ -58,8 +59,47 @@ std::string neighbours(const Catalogue& catalogue, Txid txid) {
   return text + (after ? ", the nearest after is " + shown(*after) : ", there is none after");
 }
 
+// The restore points on both sides of `txid`, as far as the line goes.
+struct NearestPoints {
+  std::optional<CommitRecord> before, after;
+};
+
+NearestPoints nearest_points(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
+  NearestPoints nearest;
+  const std::vector<const SegmentEntry*> line = catalogue.line();
+  for (auto entry = line.rbegin(); entry != line.rend() && !nearest.before; ++entry) {
+    if ((*entry)->first.txid >= txid) continue;
+    for (const CommitRecord& commit : Segment(store, (*entry)->name).commits()) {
+      if (commit.txid < txid && !commit.retired) nearest.before = commit;
+    }
+  }
+  for (auto entry = line.begin(); entry != line.end() && !nearest.after; ++entry) {
+    if ((*entry)->last.txid <= txid) continue;
+    for (const CommitRecord& commit : Segment(store, (*entry)->name).commits()) {
+      if (commit.txid > txid && !commit.retired && !nearest.after) nearest.after = commit;
+    }
+  }
+  return nearest;
+}
+
+// Where the archive had the commit and retention let it go.
+void refuse_thinned_out(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
+  const auto spans = [txid](const SegmentEntry& entry) { return entry.spans(txid); };
+  if (txid >= catalogue.retired_before && std::ranges::none_of(catalogue.segments, spans)) return;
+  const auto [before, after] = nearest_points(store, catalogue, txid);
+  std::string nearest = "there is no restore point before it";
+  if (before && after) {
+    nearest = fmt::format("the nearest restore points are {} and {}", shown(*before), shown(*after));
+  } else if (before || after) {
+    nearest = fmt::format("the nearest restore point is {}", shown(before ? *before : *after));
+  }
+  throw Error(ErrorCode::kNoDatabase, fmt::format("commit {} was thinned out; {}", txid.value, nearest),
+              kLogHint);
+}
+
 CommitRecord commit_by_txid(const ObjectStore& store, const Catalogue& catalogue, Txid txid) {
   if (const auto commit = find_commit(store, catalogue, txid)) return *commit;
+  refuse_thinned_out(store, catalogue, txid);
   for (const MissingRange& range : catalogue.missing()) {
     if (txid <= range.base || txid > range.last) continue;
     throw Error(ErrorCode::kDamaged,
@@ -72,14 +112,14 @@ CommitRecord commit_by_txid(const ObjectStore& store, const Catalogue& catalogue
               kLogHint);
 }
 
-// The newest commit of one segment seen at or before `at`. From the end: clocks may have been set back, and
-// then the later commit counts.
-CommitRecord newest_within(const ObjectStore& store, const SegmentEntry& entry, WallTime at) {
+// The newest restore point of one segment seen at or before `at`. From the end: clocks may have been set
+// back, and then the later commit counts.
+std::optional<CommitRecord> newest_within(const ObjectStore& store, const SegmentEntry& entry, WallTime at) {
   const std::vector<CommitRecord> commits = Segment(store, entry.name).commits();
   for (std::size_t i = commits.size(); i-- > 0;) {
-    if (commits[i].seen_at <= at) return commits[i];
+    if (commits[i].seen_at <= at && !commits[i].retired) return commits[i];
   }
-  return entry.first;
+  return std::nullopt;
 }
 
 CommitRecord commit_by_time(const ObjectStore& store, const Catalogue& catalogue, WallTime at) {
@@ -88,7 +128,10 @@ CommitRecord commit_by_time(const ObjectStore& store, const Catalogue& catalogue
   for (auto entry = line.rbegin(); entry != line.rend(); newer = *entry++) {
     const SegmentEntry& segment = **entry;
     if (segment.first.seen_at > at) continue;
-    if (segment.last.seen_at > at) return newest_within(store, segment, at);
+    if (segment.last.seen_at > at || segment.thinned()) {
+      if (const auto commit = newest_within(store, segment, at)) return *commit;
+      continue;
+    }
     if (newer == nullptr || newer->start() <= segment.last.txid) return segment.last;
     throw Error(ErrorCode::kDamaged,
                 fmt::format("{} can't be told: no object holds {}; the nearest before is {}, the nearest "
@@ -98,7 +141,7 @@ CommitRecord commit_by_time(const ObjectStore& store, const Catalogue& catalogue
                             shown(newer->first)),
                 fmt::format("choose one of them: `litewright restore --tx {}`", segment.last.txid.value));
   }
-  const CommitRecord first = line.front()->first;
+  const CommitRecord first = nearest_points(store, catalogue, Txid(0)).after.value_or(line.front()->first);
   throw Error(
       ErrorCode::kNoDatabase,
       fmt::format("nothing was archived at or before {}: the oldest commit is {}, the newest is {}",
@@ -168,7 +211,21 @@ Error no_chain(const Catalogue& catalogue, const CommitRecord& commit, Txid reac
                "`litewright verify` names the damage");
 }
 
-SegmentChain best_chain(const Catalogue& catalogue, const CommitRecord& commit) {
+bool index_holds(const ObjectStore& store, const SegmentEntry& entry, Txid txid) {
+  if (footer_holds(entry, txid)) return true;
+  try {
+    const std::vector<CommitRecord> commits = Segment(store, entry.name).commits();
+    return std::ranges::binary_search(commits, txid, {}, &CommitRecord::txid);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    return false;
+  }
+}
+
+SegmentChain best_chain(const ObjectStore& store, const Catalogue& catalogue, const CommitRecord& commit) {
+  const HoldsCommit holds = [&store](const SegmentEntry& entry, Txid txid) {
+    return index_holds(store, entry, txid);
+  };
   std::vector<const SegmentEntry*> snapshots;
   for (const SegmentEntry& entry : catalogue.segments) {
     if (entry.is_snapshot() && entry.first.txid <= commit.txid) snapshots.push_back(&entry);
@@ -181,7 +238,7 @@ SegmentChain best_chain(const Catalogue& catalogue, const CommitRecord& commit) 
   });
   Txid furthest(0);
   for (const SegmentEntry* snapshot : snapshots) {
-    SegmentChain chain = follow_chain(catalogue.segments, *snapshot, commit.txid);
+    SegmentChain chain = follow_chain(catalogue.segments, *snapshot, commit.txid, holds);
     if (chain.reach == commit.txid) return chain;
     furthest = std::max(furthest, chain.reach);
   }
@@ -207,13 +264,34 @@ RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, c
   }
   RestorePlan plan;
   plan.commit = wanted_commit(store, catalogue, point);
-  const SegmentChain chain = best_chain(catalogue, plan.commit);
+  const SegmentChain chain = best_chain(store, catalogue, plan.commit);
   plan.page_size = chain.segments.front()->header.page_size;
   for (const SegmentEntry* entry : chain.segments) {
     plan.segments.push_back(*entry);
     plan.bytes_to_read += entry->size;
   }
   return plan;
+}
+
+bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue) {
+  Catalogue now = Catalogue::load(store);
+  const bool same =
+      std::ranges::equal(now.segments, catalogue.segments, {}, &SegmentEntry::name, &SegmentEntry::name);
+  if (!same) catalogue = std::move(now);
+  return !same;
+}
+
+PlannedRestore plan_restore_now(const ObjectStore& store, const RestorePoint& point) {
+  Catalogue catalogue = Catalogue::load(store);
+  for (int reloads = 0;; ++reloads) {
+    try {
+      RestorePlan plan = plan_restore(store, catalogue, point);
+      return {std::move(catalogue), std::move(plan)};
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNoDatabase || reloads == kMostReloads) throw;
+      if (!reload_if_changed(store, catalogue)) throw;
+    }
+  }
 }
 
 }  // namespace litewright

@@ -34,11 +34,23 @@ struct RestorePlan {
 };
 
 // Throws Error{kNoDatabase} where the point is not in the archive (message names the nearest commits on both
-// sides with their times, hint shows `litewright log`), Error{kDamaged} where objects it needs are missing
-// (names the txids).
+// sides with their times, hint shows `litewright log`) or was thinned out, Error{kDamaged} where objects it
+// needs are missing (names the txids).
 //
 // The snapshot is the newest at or before the commit from which a chain of segments without a gap leads to
 // it; where several segments lead on, the widest, and of those that reach the commit the smallest object.
 RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, const RestorePoint& point);
+
+// Catalogue and plan as of one moment: where retention removed an object between the two, both are made anew.
+struct PlannedRestore {
+  Catalogue catalogue;
+  RestorePlan plan;
+};
+PlannedRestore plan_restore_now(const ObjectStore& store, const RestorePoint& point);
+
+// For whoever met an object that is gone: whether that is because the archive's segments are others by now
+// than in `catalogue`, which then is loaded anew.
+bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue);
+inline constexpr int kMostReloads = 10;  // of one reader, before it gives up
 
 }  // namespace litewright

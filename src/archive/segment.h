@@ -45,6 +45,7 @@ struct CommitRecord {
   bool reconciled =
       false;             // a gap: several commits nobody followed, found by comparison; not before gap_since
   WallTime gap_since{};  // with `reconciled`: when the database was last known
+  bool retired = false;  // thinned out: no restore point, here only because what follows builds on it
   bool operator==(const CommitRecord&) const = default;
 };
 
@@ -77,14 +78,18 @@ struct SegmentHeader {
 };
 
 // "segments/0000000000000001-0000000000000400.lws": base and last, decimal, 16 digits (20 where they need
-// it).
-std::string segment_name(Txid base, Txid last);
+// it). What is made anew of the same commits has another generation, "…-0000000000000400-g1.lws": names are
+// never used twice.
+std::string segment_name(Txid base, Txid last, unsigned generation = 0);
+inline constexpr unsigned kMostGenerations = 9999;
 std::optional<std::pair<Txid, Txid>> parse_segment_name(std::string_view name);
 
 struct SegmentWriterOptions {
   SegmentHeader header;
   int zstd_level = 1;
   int threads = 1;  // > 1: frames are compressed by that many threads beside the caller's
+  bool thinned = false;  // the commits may have gaps between them
+  unsigned generation = 0;
 };
 
 // Writes one segment. Memory: a few frames per thread, the index of the current run (18 bytes a page, a run
@@ -107,7 +112,8 @@ class SegmentWriter {
   void end_run();
 
   // Commits (base, last], dense and ascending; a snapshot (base 0) may leave out any number from the first
-  // on: it gives no earlier state than its first commit. `position` is absent where capture does not follow
+  // on: it gives no earlier state than its first commit. Of a thinned segment any may be left out but the
+  // last, header.last. `position` is absent where capture does not follow
   // (a plain copy). Durable and visible when it returns; gives the object's size in bytes.
   std::uint64_t finish(std::span<const CommitRecord> commits, const std::optional<WalPosition>& position);
 
@@ -162,7 +168,8 @@ class Segment {
   const SegmentHeader& header() const;
   const std::optional<WalPosition>& position() const;
   std::span<const RunInfo> runs() const;
-  CommitRecord first_commit() const;  // from the footer: no further read
+  std::uint32_t commit_count() const;  // these three from the footer: no further read
+  CommitRecord first_commit() const;
   CommitRecord last_commit() const;
   std::vector<CommitRecord> commits() const;  // all of them: one read
 

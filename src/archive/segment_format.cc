@@ -12,6 +12,12 @@ namespace {
 constexpr char kHeaderMagic[9] = "LWSEGMNT";
 constexpr char kTailMagic[9] = "LWSEGEND";
 constexpr std::uint32_t kReconciledFlag = 1;
+constexpr std::uint32_t kRetiredFlag = 2;
+constexpr std::uint32_t kAllFlags = kReconciledFlag | kRetiredFlag;
+
+std::uint32_t flags_of(const CommitRecord& commit) {
+  return (commit.reconciled ? kReconciledFlag : 0) | (commit.retired ? kRetiredFlag : 0);
+}
 
 Bytes magic_bytes(const char (&magic)[9]) { return std::as_bytes(std::span(magic, 8)); }
 
@@ -30,7 +36,7 @@ void encode_commit(const CommitRecord& commit, ByteWriter& to) {
   to.u64(nanoseconds(commit.seen_at));
   to.u64(nanoseconds(commit.gap_since));
   to.u32(commit.page_count);
-  to.u32(commit.reconciled ? kReconciledFlag : 0);
+  to.u32(flags_of(commit));
   to.checksum(commit.checksum);
 }
 
@@ -41,9 +47,10 @@ std::optional<CommitRecord> decode_commit(ByteReader& from) {
   commit.gap_since = wall_time(from.u64());
   commit.page_count = from.u32();
   const std::uint32_t flags = from.u32();
-  commit.reconciled = flags == kReconciledFlag;
+  commit.reconciled = (flags & kReconciledFlag) != 0;
+  commit.retired = (flags & kRetiredFlag) != 0;
   commit.checksum = from.checksum();
-  if (!from.ok() || flags > kReconciledFlag) return std::nullopt;
+  if (!from.ok() || flags > kAllFlags) return std::nullopt;
   return commit;
 }
 
@@ -278,7 +285,7 @@ void encode_commits(std::span<const CommitRecord> commits, Txid base, std::vecto
     pages = commit.page_count;
   }
   for (const auto& commit : commits) {
-    to.u8(commit.reconciled ? 1 : 0);
+    to.u8(static_cast<std::uint8_t>(flags_of(commit)));
     if (commit.reconciled) to.signed_varint(nanoseconds(commit.seen_at) - nanoseconds(commit.gap_since));
   }
   ByteWriter sums(checksums);
@@ -310,8 +317,9 @@ std::optional<std::vector<CommitRecord>> decode_commits(Bytes columns, Bytes che
   }
   for (auto& commit : commits) {
     const std::uint8_t flags = from.u8();
-    if (flags > 1) return std::nullopt;
-    commit.reconciled = flags == 1;
+    if (flags > kAllFlags) return std::nullopt;
+    commit.reconciled = (flags & kReconciledFlag) != 0;
+    commit.retired = (flags & kRetiredFlag) != 0;
     if (commit.reconciled) commit.gap_since = wall_time(nanoseconds(commit.seen_at) - from.signed_varint());
   }
   if (!from.at_end()) return std::nullopt;

@@ -124,6 +124,7 @@ std::uint64_t Segment::size() const { return state_->object->size(); }
 const SegmentHeader& Segment::header() const { return state_->footer.header; }
 const std::optional<WalPosition>& Segment::position() const { return state_->footer.position; }
 std::span<const RunInfo> Segment::runs() const { return state_->infos; }
+std::uint32_t Segment::commit_count() const { return state_->footer.commit_count; }
 CommitRecord Segment::first_commit() const { return state_->footer.first; }
 CommitRecord Segment::last_commit() const { return state_->footer.last; }
 

@@ -20,6 +20,25 @@ constexpr std::size_t kMaxRecordHead = 21;
   throw Error(ErrorCode::kInternal, "segment writer: " + what);
 }
 
+void check_commits(const SegmentWriterOptions& options, std::span<const CommitRecord> commits) {
+  const SegmentHeader& header = options.header;
+  const std::uint64_t all = header.last.value - header.base.value;
+  const bool some = options.thinned || header.base.value == 0;
+  const bool enough = some ? !commits.empty() && commits.size() <= all : commits.size() == all;
+  if (!enough || commits.size() > kMaxCommits || commits.back().txid != header.last) {
+    broken(fmt::format("{} commits for ({}, {}]", commits.size(), header.base.value, header.last.value));
+  }
+  // A snapshot may begin with any commit.
+  Txid expected(header.last.value - commits.size());
+  if (options.thinned) expected = header.base;
+  for (const auto& commit : commits) {
+    ++expected;
+    if (options.thinned ? commit.txid < expected : commit.txid != expected)
+      broken(fmt::format("commit {} where {} belongs", commit.txid.value, expected.value));
+    expected = commit.txid;
+  }
+}
+
 }  // namespace
 
 // Invariants: (1) `offset` bytes were appended to the object and hashed; (2) while a run is open, `builder`
@@ -27,7 +46,7 @@ constexpr std::size_t kMaxRecordHead = 21;
 struct SegmentWriter::State {
   State(ObjectStore& store, const SegmentWriterOptions& given)
       : options(given),
-        object(store.create(segment_name(given.header.base, given.header.last))),
+        object(store.create(segment_name(given.header.base, given.header.last, given.generation))),
         press(given.threads, given.zstd_level, [this](const PressedFrame& pressed) { take_frame(pressed); }) {
   }
 
@@ -207,18 +226,7 @@ std::uint64_t SegmentWriter::finish(std::span<const CommitRecord> commits,
   State& s = *state_;
   const SegmentHeader& header = s.options.header;
   if (s.finished) broken("finished twice");
-  const std::uint64_t all = header.last.value - header.base.value;
-  const bool enough =
-      header.base.value == 0 ? !commits.empty() && commits.size() <= all : commits.size() == all;
-  if (!enough || commits.size() > kMaxCommits) {
-    broken(fmt::format("{} commits for ({}, {}]", commits.size(), header.base.value, header.last.value));
-  }
-  // A snapshot may begin with any commit, but all end with `last`.
-  Txid expected(header.last.value - commits.size());
-  for (const auto& commit : commits) {
-    if (commit.txid != ++expected)
-      broken(fmt::format("commit {} where {} belongs", commit.txid.value, expected.value));
-  }
+  check_commits(s.options, commits);
   s.end_run();
   s.finished = true;
   Footer footer;

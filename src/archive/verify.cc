@@ -15,6 +15,7 @@
 #include "archive/cover.h"
 #include "archive/documents.h"
 #include "archive/owner.h"
+#include "archive/restore_plan.h"
 #include "base/error.h"
 
 namespace litewright {
@@ -235,6 +236,7 @@ class ChainCheck {
     auto behind = std::ranges::upper_bound(sound_, chain.reach, {}, base);
     while (behind != sound_.begin()) {
       const SegmentEntry& entry = *--behind;
+      if (entry.thinned() && entry.header.base != chain.reach) continue;
       const bool leads_on = !settled[index_of(entry)] && !entry.is_snapshot() &&
                             entry.last.txid > chain.reach &&
                             entry.header.page_size == chain.segments.front()->header.page_size;
@@ -301,6 +303,13 @@ class LossReport {
     for (const MissingRange& range : missing) known.push_back({range.base.next(), range.last});
     known = joined(std::move(known));
     if (!known.empty()) lost_ = without({known.front().first, known.back().last}, restorable_);
+    Catalogue left;
+    left.segments = sound;
+    for (const SegmentEntry* entry : left.line()) {
+      if (!entry->thinned()) continue;
+      thinned_ += entry->last.txid.value - entry->start().value - entry->commits;
+      if (entry->last.retired) ++thinned_;
+    }
   }
 
   void add(const std::string& object, const std::string& what, std::optional<CommitRange> held) {
@@ -353,12 +362,13 @@ class LossReport {
   std::uint64_t restorable() const {
     std::uint64_t commits = 0;
     for (const CommitRange& range : restorable_) commits += range.last.value - range.first.value + 1;
-    return commits;
+    return commits - std::min(commits, thinned_);
   }
 
  private:
   VerifyReport& report_;
   std::vector<CommitRange> restorable_, lost_, unreadable_, told_;
+  std::uint64_t thinned_ = 0;  // of the commits in restorable_ retention let go so many
 };
 
 // Proofs whose commit's checksum is another one than the archive says now: one of the two was replaced.
@@ -399,17 +409,16 @@ Soundness check_segments(const ObjectStore& store, const Catalogue& catalogue, c
   return result;
 }
 
-}  // namespace
-
-VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& options) {
-  const Catalogue catalogue = Catalogue::load(store);
+VerifyReport verify_catalogue(const ObjectStore& store, const Catalogue& catalogue,
+                              const VerifyOptions& options) {
   const SystemClock clock;
   VerifyRecord none("", clock);
   VerifyRecord& record = options.record != nullptr ? *options.record : none;
   VerifyReport report;
   for (const SegmentEntry& entry : catalogue.segments) report.bytes += entry.size;
   report.objects = catalogue.segments.size() + catalogue.points.size() + catalogue.proofs.size() +
-                   catalogue.bad_objects.size() + (catalogue.identity ? 1 : 0);
+                   catalogue.bad_objects.size() + catalogue.retired_segments.size() +
+                   (catalogue.identity ? 1 : 0) + (catalogue.retired_before.value > 0 ? 1 : 0);
   record.begin(catalogue.identity ? catalogue.identity->id : store.describe(), options.subset.text(),
                options.begin);
   report.resumed_from = record.resumed_from();
@@ -453,6 +462,23 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
   }
   report.commits = losses.restorable();
   return report;
+}
+
+}  // namespace
+
+// What retention replaces while it is read is gone, not damaged: then the rest is verified as it is by now.
+VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& options) {
+  Catalogue catalogue = Catalogue::load(store);
+  VerifyOptions again = options;
+  for (int reloads = 0;; ++reloads) {
+    try {
+      return verify_catalogue(store, catalogue, again);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNoDatabase || reloads == kMostReloads) throw;
+      if (!reload_if_changed(store, catalogue)) throw;
+      again.begin = VerifyRecord::Begin::kResume;
+    }
+  }
 }
 
 }  // namespace litewright

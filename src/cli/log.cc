@@ -57,7 +57,7 @@ class Timeline {
       const auto wanted = wanted_.upper_bound(std::max(shown, entry->start()));
       const bool any = entry->last.txid >= shown_from_ || (wanted != wanted_.end() && entry->spans(*wanted));
       for (const CommitRecord& commit : any ? commits_of(*entry) : std::vector<CommitRecord>()) {
-        if (commit.txid <= shown) continue;
+        if (commit.txid <= shown || commit.retired) continue;
         shown = commit.txid;
         if (commit.txid >= shown_from_ || wanted_.contains(commit.txid)) each(row(commit, *entry));
       }
@@ -69,16 +69,22 @@ class Timeline {
   const RestoreEstimate& estimate() const { return estimate_; }
 
  private:
-  Txid last_commits() const {
+  Txid last_commits() {
     std::uint64_t left = kShownCommits;
     for (auto entry = line_.rbegin(); entry != line_.rend(); ++entry) {
       const Txid before = entry + 1 == line_.rend() ? Txid(0) : (*(entry + 1))->last.txid;
       const Txid start = std::max((*entry)->start(), before);
-      const std::uint64_t commits = (*entry)->last.txid.value - start.value;
-      if (commits >= left) return Txid((*entry)->last.txid.value - left + 1);
+      const std::uint64_t commits = std::min((*entry)->commits, (*entry)->last.txid.value - start.value);
+      if (commits >= left) return nth_from_end(**entry, left);
       left -= commits;
     }
     return Txid(0);
+  }
+
+  Txid nth_from_end(const SegmentEntry& entry, std::uint64_t nth) {
+    if (!entry.thinned()) return Txid(entry.last.txid.value - nth + 1);
+    const std::vector<CommitRecord> commits = commits_of(entry);
+    return commits.size() < nth ? entry.start() : commits[commits.size() - nth].txid;
   }
 
   std::vector<CommitRecord> commits_of(const SegmentEntry& entry) {
@@ -201,9 +207,23 @@ void print_summary(Output& output, const ArchivePlace& place, const Catalogue& c
   const auto oldest = catalogue.oldest();
   const auto newest = catalogue.newest();
   if (oldest && newest) {
-    output.line(fmt::format("every commit from {} ({}) to {} ({}) can be restored", oldest->txid.value,
-                            format_local_time(oldest->seen_at), newest->txid.value,
-                            format_local_time(newest->seen_at)));
+    // The newest stretch without a gap between its commits.
+    const CommitRecord* every = &*oldest;
+    std::uint64_t points = 0;
+    for (const SegmentEntry* entry : catalogue.line()) {
+      if (every == nullptr) every = &entry->first;
+      points += std::min(entry->commits, entry->last.txid.value - entry->start().value);
+      if (entry->thinned()) every = nullptr;
+    }
+    if (every != nullptr) {
+      output.line(fmt::format("every commit from {} ({}) to {} ({}) can be restored", every->txid.value,
+                              format_local_time(every->seen_at), newest->txid.value,
+                              format_local_time(newest->seen_at)));
+    }
+    if (every == nullptr || every->txid != oldest->txid) {
+      output.line(fmt::format("thinned: about {} restore points from {} ({}) on", points, oldest->txid.value,
+                              format_local_time(oldest->seen_at)));
+    }
   }
   if (const RestoreProof* proof = catalogue.newest_proof()) {
     output.line(fmt::format("newest proof: commit {} was restored and checked {} in {}", proof->txid.value,

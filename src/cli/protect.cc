@@ -17,6 +17,7 @@
 #include "base/wake_event.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
+#include "cli/keep_options.h"
 #include "cli/stop_signal.h"
 #include "cli/supervise_linux.h"
 #include "operate/followable.h"
@@ -101,6 +102,13 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
   if (const auto ceiling = invocation.value("wal-ceiling"))
     options.follow.wal_ceiling_bytes = parse_size(*ceiling);
   if (const auto spool = invocation.value("spool")) options.spool_bytes = parse_size(*spool);
+  if (const KeepRules rules = keep_rules_given(invocation); !rules.empty()) options.retention.rules = rules;
+  // For tests, which can't wait for minutes.
+  if (const auto every = session.environment("LITEWRIGHT_RETENTION_EVERY")) {
+    options.retention.look_every = options.retention.judge_every =
+        std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(*every));
+    options.retention.cpu_share = 1;
+  }
   if (options.follow.wal_ceiling_bytes <= options.follow.wal_limit_bytes) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("--wal-ceiling {} is not above --wal-limit {}",
@@ -154,6 +162,20 @@ int run_protect(const Invocation& invocation) {
                    [&](GateClock& gate, int) { return archive_until_stopped(invocation, place, gate); });
 }
 
+std::vector<Option> protect_options() {
+  std::vector<Option> options = {
+      {.name = "wal-limit", .value = "SIZE", .help = "reset the WAL when it is larger (default 12MiB)"},
+      {.name = "wal-ceiling",
+       .value = "SIZE",
+       .help = "let go of a WAL that the archive does not keep up with (default 1GiB)"},
+      {.name = "spool",
+       .value = "SIZE",
+       .help = "keep so much in the state folder while the archive takes nothing (default 256MiB; "
+               "0: nothing)"}};
+  for (Option& option : keep_options()) options.push_back(std::move(option));
+  return options;
+}
+
 }  // namespace
 
 Command protect_command() {
@@ -174,17 +196,13 @@ Command protect_command() {
            "A second Ctrl-C or SIGTERM no longer waits for the store: what it has not taken yet is compared "
            "at "
            "the next start.\n\n"
+           "Restore points thin out with age: every commit for 24 hours, one a minute for 7 days, one an "
+           "hour "
+           "for 30 days, one a day for a year, unless --keep-... says otherwise; small objects are merged, "
+           "beside the work and behind it.\n\n"
            "A database in another journal mode is compared after each change: several commits in quick "
            "succession become one.",
-       .options =
-           {{.name = "wal-limit", .value = "SIZE", .help = "reset the WAL when it is larger (default 12MiB)"},
-            {.name = "wal-ceiling",
-             .value = "SIZE",
-             .help = "let go of a WAL that the archive does not keep up with (default 1GiB)"},
-            {.name = "spool",
-             .value = "SIZE",
-             .help = "keep so much in the state folder while the archive takes nothing (default 256MiB; "
-                     "0: nothing)"}},
+       .options = protect_options(),
        .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
                     {"litewright protect app.db --archive /backup/app", "into another folder"},
                     {"litewright protect app.db --json", "one event a line, for a supervisor"}},

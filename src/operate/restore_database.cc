@@ -21,8 +21,8 @@ RestoreReport restore_database(const ObjectStore& store, const ProcessTable& pro
                                const RestoreRequest& request) {
   const SteadyTime began = clock.steady();
   RestoreReport report;
-  const Catalogue catalogue = Catalogue::load(store);
-  report.plan = plan_restore(store, catalogue, request.point);
+  auto [catalogue, plan] = plan_restore_now(store, request.point);
+  report.plan = std::move(plan);
   const fs::path target = resolve_target(request.target);
   report.target = target.string();
   report.bytes = std::uint64_t{report.plan.commit.page_count} * report.plan.page_size;

@@ -1,19 +1,42 @@
 #include "operate/restore_drill.h"
 
 #include "base/durable_file.h"
+#include "base/error.h"
 #include "base/host_name.h"
 #include "operate/restored_check.h"
 
 namespace litewright {
 
+namespace {
+
+// Damage is not gone around here; an object that retention replaced meanwhile is.
+RestoreResult restore_planned(const ObjectStore& store, Catalogue& catalogue, const DrillRequest& request,
+                              int file_descriptor, RestorePlan& plan) {
+  for (int reloads = 0;; ++reloads) {
+    try {
+      return restore_pages(store, plan, file_descriptor, request.options);
+    } catch (const Error& error) {
+      const bool replaced = error.code() == ErrorCode::kNoDatabase && reloads < kMostReloads &&
+                            reload_if_changed(store, catalogue);
+      if (!replaced) throw;
+    }
+    RestorePoint same;
+    same.tx = plan.commit.txid;
+    plan = plan_restore(store, catalogue, same);
+  }
+}
+
+}  // namespace
+
 DrillReport drill_restore(ObjectStore& store, const Clock& clock, const DrillRequest& request) {
   DrillReport report;
-  report.plan = plan_restore(store, Catalogue::load(store), request.point);
+  auto [catalogue, plan] = plan_restore_now(store, request.point);
+  report.plan = std::move(plan);
   remove_abandoned_temporaries(request.folder);
   // Never committed: it goes with this object.
   DurableFile scratch(request.folder / "litewright-drill.db", 0600);
   const SteadyTime began = clock.steady();
-  const RestoreResult restored = restore_pages(store, report.plan, scratch.fd(), request.options);
+  const RestoreResult restored = restore_planned(store, catalogue, request, scratch.fd(), report.plan);
   const SteadyTime proven = clock.steady();
 
   RestoreProof& proof = report.proof;
