@@ -13,7 +13,9 @@ namespace {
 
 using Kind = RetentionStep::Kind;
 
-constexpr std::uint64_t kMostSteps = 1'000'000;
+// Each object is thinned, merged, anchored and removed a few times at most, and what is made of it again.
+constexpr std::uint64_t kMostStepsAnObject = 16;
+constexpr std::uint64_t kFewestSteps = 256;
 constexpr int kSpaceRounds = 64;
 
 std::vector<Txid> pinned_commits(const Catalogue& catalogue) {
@@ -34,13 +36,20 @@ bool keeps_all(std::span<const SegmentEntry> parts, const PointSelection& select
   return parts.size() > 1;
 }
 
+// Above all that are there: the newest is, so that no name comes twice, and of two the later one was made of
+// the other.
 unsigned next_generation(const ObjectStore& store, Txid base, Txid last) {
   const std::vector<ObjectInfo> objects = store.list("segments/");
-  for (unsigned generation = 0; generation < kMostGenerations; ++generation) {
-    const std::string name = segment_name(base, last, generation);
-    if (!std::ranges::binary_search(objects, name, {}, &ObjectInfo::name)) return generation;
+  const auto exists = [&](unsigned generation) {
+    return std::ranges::binary_search(objects, segment_name(base, last, generation), {}, &ObjectInfo::name);
+  };
+  for (unsigned next = kMostGenerations; next-- > 0;) {
+    if (exists(next)) {
+      if (next + 1 < kMostGenerations) return next + 1;
+      throw Error(ErrorCode::kInternal, fmt::format("no name is left for {}", segment_name(base, last)));
+    }
   }
-  throw Error(ErrorCode::kInternal, fmt::format("no name is left for {}", segment_name(base, last)));
+  return 0;
 }
 
 // The way to the end of a segment, whether that is a restore point or not.
@@ -81,8 +90,14 @@ CompactionOptions Retention::options() const {
 bool Retention::step(PointSelection& selection) {
   const Catalogue catalogue = Catalogue::load(store_);
   for (const Txid txid : pinned_commits(catalogue)) selection.pin(txid);
-  const auto step = next_retention_step(catalogue, selection, work_.limits, left_alone_);
+  const auto step = next_retention_step(catalogue, selection, work_.limits, past_);
   if (!step) return false;
+  if (!steps_left_) steps_left_ = kFewestSteps + kMostStepsAnObject * catalogue.segments.size();
+  if ((*steps_left_)-- == 0) {
+    steps_left_ = 0;
+    tally_.troubles.push_back(fmt::format("does not come to rest: given up after {} steps", tally_.steps));
+    return false;
+  }
   ++tally_.steps;
   try {
     carry_out(catalogue, *step, selection);
@@ -91,14 +106,15 @@ bool Retention::step(PointSelection& selection) {
     if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kInternal) throw;
     if (step->parts.empty() && !step->by) throw;
     tally_.troubles.push_back(error.what());
-    for (const SegmentEntry& part : step->parts) left_alone_.insert(part.name);
-    if (step->by) left_alone_.insert(step->by->name);
+    for (const SegmentEntry& part : step->parts) past_.left_alone.insert(part.name);
+    if (step->by) past_.left_alone.insert(step->by->name);
   }
   return true;
 }
 
 void Retention::run(PointSelection& selection) {
-  for (std::uint64_t done = 0; done < kMostSteps && step(selection); ++done) {
+  steps_left_.reset();
+  while (step(selection)) {
   }
 }
 
@@ -146,7 +162,7 @@ CompactedSegment Retention::make_of(std::span<const SegmentEntry> parts, const P
 void Retention::make(const RetentionStep& step, const PointSelection& selection) {
   const auto parts = std::span(step.parts).first(parts_that_fit(store_, step.parts, work_.max_open_runs));
   if (step.kind == Kind::kMerge && parts.size() < 2) {
-    left_alone_.insert(parts.front().name);  // too many runs over one page for both
+    past_.left_alone.insert(parts.front().name);  // too many runs over one page for both
     return;
   }
   const CompactedSegment made = make_of(parts, selection);
@@ -161,8 +177,7 @@ void Retention::make(const RetentionStep& step, const PointSelection& selection)
   });
   // What begins before a snapshot goes when that is retired: the next step, or the snapshot is of no use.
   const bool takes_over = made.entry().start() == parts.front().start();
-  const auto next =
-      takes_over ? std::nullopt : next_retention_step(now, selection, work_.limits, left_alone_);
+  const auto next = takes_over ? std::nullopt : next_retention_step(now, selection, work_.limits, past_);
   const bool useless =
       !takes_over && (!next || (next->kind != Kind::kRetire && next->kind != Kind::kRemoveReplaced));
   if (lacking || useless) {
@@ -174,6 +189,8 @@ void Retention::make(const RetentionStep& step, const PointSelection& selection)
   if (!takes_over) return;
   remove_replaced(store_, made, parts);
   tally_.removed += parts.size();
+  const bool in_vain = parts.size() == 1 && made.entry().commits == parts.front().commits;
+  if (in_vain) past_.left_alone.insert(made.entry().name);
 }
 
 void Retention::make_anchor(const Catalogue& catalogue, const SegmentEntry& end) {
@@ -183,6 +200,7 @@ void Retention::make_anchor(const Catalogue& catalogue, const SegmentEntry& end)
   CompactionOptions how = options();
   how.generation = next_generation(store_, Txid(0), end.last.txid);
   collapse(store_, *plan, how);
+  past_.anchored.insert(end.last.txid);
   ++tally_.made;
 }
 

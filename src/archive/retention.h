@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <set>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,7 +37,9 @@ class Retention {
 
   // One step; false where there is nothing to do. A point that was named since the selection was made stays,
   // and is then kept by it.
-  // Damage is noted in the tally and left alone; the store's trouble is thrown.
+  // Damage is noted in the tally and left alone; the store's trouble is thrown. Were it not to come to rest,
+  // it would be ended after many times the steps that the objects at its beginning need, and the tally say
+  // so.
   bool step(PointSelection& selection);
   // Till nothing is left to do.
   void run(PointSelection& selection);
@@ -56,7 +58,8 @@ class Retention {
   ObjectStore& store_;
   RetentionWork work_;
   RetentionTally tally_;
-  std::set<std::string> left_alone_;
+  RetentionPast past_;
+  std::optional<std::uint64_t> steps_left_;  // absent: none was made yet
 };
 
 struct PruneResult {

@@ -27,8 +27,8 @@ bool was_made_of(const SegmentEntry& from, const SegmentEntry& made) {
 class Planner {
  public:
   Planner(const Catalogue& catalogue, const PointSelection& selection, const RetentionLimits& limits,
-          const std::set<std::string>& left_alone)
-      : catalogue_(catalogue), selection_(selection), limits_(limits), left_alone_(left_alone) {
+          const RetentionPast& past)
+      : catalogue_(catalogue), selection_(selection), limits_(limits), past_(past) {
     set_anchors_aside();
     line_ = rest_.line();
   }
@@ -44,7 +44,7 @@ class Planner {
   }
 
  private:
-  bool usable(const SegmentEntry& entry) const { return !left_alone_.contains(entry.name); }
+  bool usable(const SegmentEntry& entry) const { return !past_.left_alone.contains(entry.name); }
 
   void set_anchors_aside() {
     std::vector<const SegmentEntry*> widest;  // by start, each reaching further than those before
@@ -177,10 +177,17 @@ class Planner {
     if (!anchors_.empty() && anchors_.back().last.txid > newest->last.txid) newest = &anchors_.back();
     const SegmentEntry& end = *line_[line_.size() - 2];
     const bool fits = !end.is_snapshot() && usable(end) && newest->is_snapshot() &&
-                      end.header.page_size == newest->header.page_size && end.last.txid > newest->last.txid;
-    const std::uint64_t worth = std::max(kAnchorWorth * newest->size, limits_.least_anchor_gap);
+                      end.header.page_size == newest->header.page_size && end.last.txid > newest->last.txid &&
+                      !past_.anchored.contains(end.last.txid);
+    const std::uint64_t worth = std::max(kAnchorWorth * size_as_of(*newest, end), limits_.least_anchor_gap);
     if (!fits || line_bytes(newest->last.txid, end.last.txid) < worth) return std::nullopt;
     return RetentionStep{Kind::kAnchor, {}, end};
+  }
+
+  // What a snapshot as of `end` will about take: pages compress as in the one before, or worse.
+  static std::uint64_t size_as_of(const SegmentEntry& snapshot, const SegmentEntry& end) {
+    const std::uint64_t pages = std::max<std::uint64_t>(1, snapshot.last.page_count);
+    return snapshot.size * std::max<std::uint64_t>(pages, end.last.page_count) / pages;
   }
 
   bool is_anchored(Txid txid) const {
@@ -256,7 +263,7 @@ class Planner {
   const Catalogue& catalogue_;
   const PointSelection& selection_;
   const RetentionLimits& limits_;
-  const std::set<std::string>& left_alone_;
+  const RetentionPast& past_;
   std::vector<SegmentEntry> anchors_;  // ascending
   Catalogue rest_;                     // without them
   std::vector<const SegmentEntry*> line_;
@@ -265,9 +272,8 @@ class Planner {
 }  // namespace
 
 std::optional<RetentionStep> next_retention_step(const Catalogue& catalogue, const PointSelection& selection,
-                                                 const RetentionLimits& limits,
-                                                 const std::set<std::string>& left_alone) {
-  return Planner(catalogue, selection, limits, left_alone).next();
+                                                 const RetentionLimits& limits, const RetentionPast& past) {
+  return Planner(catalogue, selection, limits, past).next();
 }
 
 }  // namespace litewright

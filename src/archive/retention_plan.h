@@ -33,9 +33,7 @@ struct RetentionLimits {
   // Points that go may wait until it is worth the work: at least half of what an object holds. Else each goes
   // at once.
   bool lazy = false;
-  // None is made, and those that are there go. They would shorten restores far back; but that making and
-  // removing them always comes to rest is not proven.
-  bool no_anchors = true;
+  bool no_anchors = false;  // none is made, and those that are there go
   std::size_t most_parts = 64;
   std::uint64_t most_bytes = 256 << 20;  // of the parts of one step; one alone may be larger
   std::uint64_t most_commits = 1 << 16;
@@ -43,10 +41,17 @@ struct RetentionLimits {
   std::uint64_t least_anchor_gap = 64 << 20;  // bytes of the line from one anchor to the next
 };
 
-// The next step; nullopt: all is as the selection wants it. `left_alone`: names of objects that a step failed
-// on. Gaps and damage are left as they are.
+// What earlier steps of the same work found out.
+struct RetentionPast {
+  std::set<std::string> left_alone;  // names of objects that a step failed on
+  std::set<Txid> anchored;           // where an anchor was made: no second one, should that have gone
+};
+
+// The next step; nullopt: all is as the selection wants it. Gaps and damage are left as they are. It comes to
+// rest: points that go and objects beside anchors only become fewer, and at the end of a segment an anchor is
+// made once.
 std::optional<RetentionStep> next_retention_step(const Catalogue& catalogue, const PointSelection& selection,
                                                  const RetentionLimits& limits,
-                                                 const std::set<std::string>& left_alone = {});
+                                                 const RetentionPast& past = {});
 
 }  // namespace litewright
