@@ -87,7 +87,7 @@ std::optional<std::pair<Txid, Txid>> parse_segment_name(std::string_view name);
 struct SegmentWriterOptions {
   SegmentHeader header;
   int zstd_level = 1;
-  int threads = 1;  // > 1: frames are compressed by that many threads beside the caller's
+  int threads = 1;       // > 1: frames are compressed by that many threads beside the caller's
   bool thinned = false;  // the commits may have gaps between them
   unsigned generation = 0;
 };
