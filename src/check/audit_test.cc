@@ -40,16 +40,6 @@ TEST(IndexAudit, NamesDuplicatesAndPrefixesAndNothingElse) {
   EXPECT_EQ(audited("CREATE TABLE t(a, b); CREATE INDEX one ON t(b); CREATE INDEX two ON t(a, b)"), Ids{});
 }
 
-TEST(EngineAudit, KnowsWhichVersionsHaveTheResetDefect) {
-  const std::map<std::string, bool> versions = {
-      {"3.6.23", false}, {"3.7.0", true},     {"3.40.1", true},  {"3.44.5", true}, {"3.44.6", false},
-      {"3.45.0", true},  {"3.50.6", true},    {"3.50.7", false}, {"3.51.2", true}, {"3.51.3", false},
-      {"3.52.0", false}, {"nonsense", false}, {"", false}};
-  for (const auto& [version, defect] : versions) {
-    EXPECT_EQ(has_wal_reset_defect(version_number(version)), defect) << version;
-  }
-}
-
 TEST(EngineAudit, WarnsOfTheDefectOnlyWhereTwoProcessesCanMeetInIt) {
   const EngineProcess old = {.name = "app (pid 7)",
                              .libraries = {{.file = "/lib/libsqlite3.so.0", .version = "3.40.1"}}};

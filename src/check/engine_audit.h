@@ -1,7 +1,6 @@
 // Which SQLite libraries wrote a database or have it open, and what that means (FACTS 7, 13, 19).
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,8 @@ struct CarriedLibrary {
   std::string version = {};  // "3.40.1"; empty where it could not be told
 };
 
-// A process that has the database open.
+// A process that has the database open; not our own follower, which checkpoints by rules of its own (FACTS
+// 29).
 struct EngineProcess {
   std::string name = {};  // "python3 app.py (pid 4711, user app)"
   std::vector<CarriedLibrary> libraries = {};
@@ -26,12 +26,6 @@ struct EngineFacts {
   std::string last_writer = {};  // the version in the header; empty where none is
   std::vector<EngineProcess> processes = {};
 };
-
-// "3.40.1" -> 3040001; 0 where it is no version.
-std::uint32_t version_number(const std::string& version);
-
-// The WAL-reset defect: 3.7.0 to 3.51.2, but for 3.50.7 and later of 3.50, 3.44.6 and later of 3.44.
-bool has_wal_reset_defect(std::uint32_t version);
 
 // engine.wal_reset: where several processes have a WAL database open and one of them carries the defect
 // (warning), or the last writer did (info). engine.two_copies (warning): one process carries two SQLite

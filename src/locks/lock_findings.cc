@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/time_text.h"
+#include "format/library_version.h"
 
 namespace litewright {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "format/library_version.h"
 #include "locks/locks.h"
 
 namespace litewright {

@@ -1,8 +1,6 @@
 #include "locks/sqlite_library.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <string_view>
 
 namespace litewright {
@@ -55,20 +53,6 @@ void for_each(std::string_view text, std::string_view wanted, Act act) {
 }
 
 }  // namespace
-
-bool has_wal_reset_defect(const std::string& version) {
-  std::array<int, 3> part = {};
-  const char* at = version.data();
-  const char* const end = version.data() + version.size();
-  for (int& number : part) {
-    const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc()) return false;
-    at = next == end ? next : next + 1;
-  }
-  if (part[0] != 3 || part < std::array{3, 7, 0} || part > std::array{3, 51, 2}) return false;
-  const bool mended_branch = (part[1] == 50 && part[2] >= 7) || (part[1] == 44 && part[2] >= 6);
-  return !mended_branch;
-}
 
 void SqliteSearch::feed(Bytes piece) {
   std::string text = std::move(tail_);

@@ -20,10 +20,6 @@ struct SqliteLibrary {
   bool operator==(const SqliteLibrary&) const = default;
 };
 
-// The WAL-reset defect (FACTS 13): 3.7.0 to 3.51.2, mended in 3.50.7 and 3.44.6 of the older branches. False
-// for what is no version.
-bool has_wal_reset_defect(const std::string& version);
-
 // Searches a file that is fed in pieces, from its beginning; holds no more than the last bytes between them.
 class SqliteSearch {
  public:
