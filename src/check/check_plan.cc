@@ -132,14 +132,6 @@ void add_table(const SchemaTable& table, const std::string& encoding, CheckPlan&
 
 }  // namespace
 
-std::uint8_t value_mask(std::uint32_t serial_type) {
-  constexpr std::uint8_t kMasks[12] = {kMaskNull,    kMaskInteger, kMaskInteger, kMaskInteger,
-                                       kMaskInteger, kMaskInteger, kMaskInteger, kMaskReal,
-                                       kMaskInteger, kMaskInteger, kMaskNull,    kMaskNull};
-  if (serial_type < 12) return kMasks[serial_type];
-  return serial_type % 2 == 1 ? kMaskText : kMaskBlob;
-}
-
 void make_check_plan(const SchemaMap& schema, CheckPlan& out) {
   out.encoding = key_encoding(schema.encoding);
   out.schema_table = sqlite_schema_table();

@@ -23,7 +23,13 @@ enum ValueMask : std::uint8_t {
   kMaskBlob = 8,
   kMaskNull = 16
 };
-std::uint8_t value_mask(std::uint32_t serial_type);
+inline std::uint8_t value_mask(std::uint32_t serial_type) {
+  constexpr std::uint8_t kMasks[12] = {kMaskNull,    kMaskInteger, kMaskInteger, kMaskInteger,
+                                       kMaskInteger, kMaskInteger, kMaskInteger, kMaskReal,
+                                       kMaskInteger, kMaskInteger, kMaskNull,    kMaskNull};
+  if (serial_type < 12) return kMasks[serial_type];
+  return serial_type % 2 == 1 ? kMaskText : kMaskBlob;
+}
 
 // A column that is more than any value: PRAGMA integrity_check's rules for it.
 struct ColumnRule {

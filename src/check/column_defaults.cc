@@ -1,7 +1,10 @@
 #include "check/column_defaults.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
+#include <span>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -23,7 +26,7 @@ bool is_constant(std::string_view sql) {
   return same_name(sql.substr(0, 4), "true") || same_name(sql.substr(0, 5), "false");
 }
 
-DefaultValue value_of(const Statement& row) {
+DefaultValue value_of(const Statement& row, int column) {
   DefaultValue value;
   const auto set_number = [&](std::uint32_t type, std::uint64_t bits) {
     value.type = type;
@@ -31,18 +34,18 @@ DefaultValue value_of(const Statement& row) {
     store_be64(value.bytes, 0, bits);
   };
   const auto set_bytes = [&](std::uint32_t first) {
-    const Bytes bytes = row.bytes(0);
+    const Bytes bytes = row.bytes(column);
     value.type = first + 2 * static_cast<std::uint32_t>(bytes.size());
     value.bytes.assign(bytes.begin(), bytes.end());
   };
-  switch (row.type(0)) {
+  switch (row.type(column)) {
     case ValueType::kNull:
       break;
     case ValueType::kInteger:
-      set_number(kInteger64, static_cast<std::uint64_t>(row.integer(0)));
+      set_number(kInteger64, static_cast<std::uint64_t>(row.integer(column)));
       break;
     case ValueType::kReal:
-      set_number(kReal, std::bit_cast<std::uint64_t>(row.real(0)));
+      set_number(kReal, std::bit_cast<std::uint64_t>(row.real(column)));
       break;
     case ValueType::kText:
       set_bytes(kFirstText);
@@ -70,26 +73,60 @@ const char* type_name(Affinity affinity) {
   return "";
 }
 
+// A table in memory makes them, all at once; where one is no constant after all, half of them at a time.
+class DefaultMaker {
+ public:
+  DefaultMaker(const SchemaTable& table, const std::string& encoding, std::vector<DefaultValue>& out)
+      : table_(table), out_(out), memory_(":memory:", {.mode = OpenMode::kCreate}) {
+    memory_.execute(("PRAGMA encoding=" + quoted_text(encoding)).c_str());
+  }
+
+  void make(std::span<const std::size_t> columns) {
+    if (columns.empty()) return;
+    try {
+      make_together(columns);
+    } catch (const Error&) {
+      if (columns.size() == 1) return;  // NULL to an old row
+      make(columns.first(columns.size() / 2));
+      make(columns.subspan(columns.size() / 2));
+    }
+  }
+
+ private:
+  void make_together(std::span<const std::size_t> columns) {
+    std::string definitions;
+    for (std::size_t i = 0; i < columns.size(); i++) {
+      const SchemaColumn& column = table_.columns[columns[i]];
+      definitions += fmt::format("{}c{} {} DEFAULT ({}\n)", i == 0 ? "" : ", ", i, type_name(column.affinity),
+                                 *column.default_sql);
+    }
+    memory_.execute("DROP TABLE IF EXISTS t");
+    memory_.execute(("CREATE TABLE t(" + definitions + ")").c_str());
+    memory_.execute("INSERT INTO t DEFAULT VALUES");
+    Statement row = memory_.prepare("SELECT * FROM t");
+    if (!row.step() || row.column_count() != static_cast<int>(columns.size())) {
+      throw Error(ErrorCode::kUsage, "a default that is more than a value");
+    }
+    for (std::size_t i = 0; i < columns.size(); i++) {
+      out_[columns[i]] = value_of(row, static_cast<int>(i));
+    }
+  }
+
+  const SchemaTable& table_;
+  std::vector<DefaultValue>& out_;
+  Connection memory_;
+};
+
 }  // namespace
 
 std::vector<DefaultValue> column_defaults(const SchemaTable& table, const std::string& encoding) {
   std::vector<DefaultValue> defaults(table.columns.size());
+  std::vector<std::size_t> wanted;
   for (std::size_t i = 0; i < table.columns.size(); i++) {
-    const SchemaColumn& column = table.columns[i];
-    if (!column.default_sql || !is_constant(*column.default_sql)) continue;
-    try {
-      Connection memory(":memory:", {.mode = OpenMode::kCreate});
-      memory.execute(("PRAGMA encoding=" + quoted_text(encoding)).c_str());
-      memory.execute(("CREATE TABLE t(c " + std::string(type_name(column.affinity)) + " DEFAULT (" +
-                      *column.default_sql + "))")
-                         .c_str());
-      memory.execute("INSERT INTO t DEFAULT VALUES");
-      Statement row = memory.prepare("SELECT c FROM t");
-      if (row.step()) defaults[i] = value_of(row);
-    } catch (const Error&) {
-      continue;  // not a constant after all: NULL to an old row
-    }
+    const auto& sql = table.columns[i].default_sql;
+    if (sql && is_constant(*sql)) wanted.push_back(i);
   }
+  if (!wanted.empty()) DefaultMaker(table, encoding, defaults).make(wanted);
   return defaults;
 }
 

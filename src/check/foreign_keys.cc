@@ -7,6 +7,7 @@
 
 #include "check/foreign_keys_scan.h"
 #include "check/foreign_keys_sql.h"
+#include "sqlite/connection_deadline.h"
 
 namespace litewright {
 namespace {
@@ -115,6 +116,7 @@ std::vector<ForeignKeyResult> check_foreign_keys(PageSource& source, const Schem
       }
     }
   }
+  const ConnectionDeadline watch(*source.connection(), options.give_up);
   const std::vector<ForeignKeyTask> left = scan_foreign_keys(source, map, tasks, options);
   for (const ForeignKeyTask& task : left) check_key_by_sql(*source.connection(), task, options.rows_named);
   return results;

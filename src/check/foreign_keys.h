@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ForeignKeyOptions {
   unsigned threads = 0;                                   // 0: one a core
   std::uint64_t memory_bytes = std::uint64_t{160} << 20;  // of the sets; at least 1 MiB is taken
   std::size_t rows_named = 20;                            // orphans of each key
+  std::function<bool()> give_up = {};                     // true ends it with Error{kLocked}; empty: never
 };
 
 // What was seen of one foreign key.

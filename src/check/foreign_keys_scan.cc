@@ -194,7 +194,7 @@ class ChildVisitor final : public RowVisitor {
 
 // Reads `child` once, past the sets of `held`; gives what was found of each.
 std::vector<Found> scan_child(PageSource& source, const SchemaTable& child, std::vector<Held>& held,
-                              ChildPass pass, ChildColumns& columns, unsigned threads) {
+                              ChildPass pass, ChildColumns& columns, const RowScanOptions& scanning) {
   for (Held& one : held) {
     one.rules = one.set->rules();
     one.values.clear();
@@ -206,8 +206,7 @@ std::vector<Found> scan_child(PageSource& source, const SchemaTable& child, std:
   }
   std::vector<Found> found(held.size());
   const RowScanFigures figures = scan_rows(
-      source, child.root_page, {.table = !child.without_rowid, .threads = threads},
-      [&pass] { return std::make_unique<ChildVisitor>(pass); },
+      source, child.root_page, scanning, [&pass] { return std::make_unique<ChildVisitor>(pass); },
       [&found](RowVisitor& visitor) {
         const std::vector<Found>& own = static_cast<ChildVisitor&>(visitor).found();
         for (std::size_t i = 0; i < own.size(); i++) found[i].add(own[i]);
@@ -261,13 +260,11 @@ class Scan {
   ParentSet& set_for(const ParentKey& parent) {
     const std::uint32_t root = parent.kind == ParentKey::Kind::kRowid ? parent.table->root_page.value
                                                                       : parent.index->root_page.value;
-    auto& set = sets_[root];
-    if (!set) {
-      auto made = std::make_unique<ParentSet>(parent, utf8_, threads_, memory_bytes_ / 2);
-      made->build(source_, 0);
-      set = std::move(made);
-    }
-    return *set;
+    const auto known = sets_.find(root);
+    if (known != sets_.end()) return *known->second;
+    auto made = std::make_unique<ParentSet>(parent, utf8_, threads_, memory_bytes_ / 2, options_.give_up);
+    made->build(source_, 0);  // throws where the parent is damaged: then there is no set
+    return *sets_.emplace(root, std::move(made)).first->second;
   }
 
   std::vector<Found> scan(std::vector<Held>& group, unsigned pass) {
@@ -277,7 +274,10 @@ class Scan {
                            .rows_named = options_.rows_named,
                            .utf8 = utf8_,
                            .first = pass == 0};
-    return scan_child(source_, *group[0].task.child, group, shared, columns, threads_);
+    const SchemaTable& child = *group[0].task.child;
+    const RowScanOptions scanning{
+        .table = !child.without_rowid, .threads = threads_, .give_up = options_.give_up};
+    return scan_child(source_, child, group, shared, columns, scanning);
   }
 
   void run_group(std::vector<Held>& group, std::vector<ForeignKeyTask>& left) {

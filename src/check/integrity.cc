@@ -105,7 +105,8 @@ void IntegrityCheck::walk() {
       {.threads = options_.threads,
        .background = options_.background,
        .pointer_map = auto_vacuum,
-       .meanwhile = [&](std::uint64_t pages) { meanwhile(pages); }},
+       .meanwhile = [&](std::uint64_t pages) { meanwhile(pages); },
+       .give_up = options_.give_up},
       [&] { return std::make_unique<RowJudge>(plan_, options_.agreement, row_fault); },
       [&](const TreeFault& fault) { findings_->tree(fault); },
       [&](TreeSink& sink) {
@@ -186,14 +187,14 @@ void IntegrityCheck::compare() {
     if (own_tree || unanswered_[i] || rows_[i] == entries_[i]) continue;
     if (std::ranges::find(undecided, index.table) != undecided.end()) continue;
     findings_->sums_differ(index, rows_[i], entries_[i]);
-    name_rows(i);
+    if (findings_->left_out() == 0) name_rows(i);
   }
 }
 
 void IntegrityCheck::name_rows(std::size_t number) {
   const IndexPlan& index = plan_.indexes[number];
   const MissingKeys keys =
-      find_missing_keys(source_, plan_, number, options_.threads, asks_.get(), kMostRowsNamed);
+      find_missing_keys(source_, plan_, number, asks_.get(), kMostRowsNamed, options_.give_up);
   for (const std::string& row : keys.missing) findings_->missing(index, row);
   for (const std::string& row : keys.extra) findings_->extra(index, row);
 }
@@ -212,9 +213,7 @@ IntegrityReport IntegrityCheck::run() {
   report_.trees = plan_.trees.size();
   if (source_.page_count() == 0) return report_;
   if (Connection* const connection = source_.connection()) {
-    std::optional<std::chrono::steady_clock::time_point> deadline;
-    if (options_.query_time.count() > 0) deadline = std::chrono::steady_clock::now() + options_.query_time;
-    asks_ = std::make_unique<SqliteAsks>(*connection, deadline);
+    asks_ = std::make_unique<SqliteAsks>(*connection, options_.give_up);
     connection->execute("PRAGMA cell_size_check=ON");  // FACTS 25
   }
   read_header();

@@ -11,7 +11,6 @@
 // Memory: some bits a page, 256 KiB and one payload a worker; 64 MiB for naming rows.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -30,9 +29,10 @@ struct IntegrityOptions {
   unsigned threads = 0;       // 0: one a core
   std::size_t most_findings = 100;
   std::uint64_t most_pinned_bytes = 0;  // of the WAL, by our read mark; 0: no bound. Past it: Error{kLocked}
-  std::chrono::milliseconds query_time{0};  // for all that SQLite is asked; 0: no bound. Past it: not checked
-  std::string mend_index = {};              // the remedy of a finding on an index; empty where there is none
-  std::string mend_page = {};               // the remedy of any other
+  // True ends the check, at the next leaf or query: Error{kLocked}. Any thread asks. Empty: never.
+  std::function<bool()> give_up = {};
+  std::string mend_index = {};  // the remedy of a finding on an index; empty where there is none
+  std::string mend_page = {};   // the remedy of any other
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  // pages
 };
 

@@ -7,9 +7,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 #include "base/checksum.h"
+#include "check/whole_number.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
@@ -21,16 +21,8 @@ std::uint64_t mixed(std::uint64_t value, Tag tag, std::uint64_t seed) {
   return combined_key(combined_key(seed, static_cast<std::uint64_t>(tag)), value);
 }
 
-std::optional<std::int64_t> whole(double number) {
-  constexpr double kLimit = 9223372036854775808.0;  // 2^63
-  if (!(number >= -kLimit && number < kLimit)) return std::nullopt;
-  const auto integer = static_cast<std::int64_t>(number);
-  if (static_cast<double>(integer) != number) return std::nullopt;
-  return integer;
-}
-
 std::uint64_t number_hash(double number, std::uint64_t seed) {
-  if (const auto integer = whole(number)) {
+  if (const auto integer = whole_number(number)) {
     return mixed(static_cast<std::uint64_t>(*integer), Tag::kInteger, seed);
   }
   return mixed(std::bit_cast<std::uint64_t>(number), Tag::kReal, seed);
@@ -119,7 +111,7 @@ KeyNumber rowid_key(const Value& child, bool utf8) {
   }
   if (std::holds_alternative<std::monostate>(child)) return {KeyState::kNull};
   if (const auto* number = std::get_if<double>(&child)) {
-    const auto integer = whole(*number);
+    const auto integer = whole_number(*number);
     // SQLite takes a real for a rowid only within the limits, the lowest excluded.
     if (!integer || *integer == std::numeric_limits<std::int64_t>::min()) return {KeyState::kNoMatch};
     return {.number = static_cast<std::uint64_t>(*integer)};

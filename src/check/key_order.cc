@@ -4,9 +4,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <optional>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
+#include "check/whole_number.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
@@ -14,14 +15,6 @@ namespace {
 
 enum class Tag : std::uint8_t { kNull, kInteger, kReal, kText, kBlob };
 constexpr std::uint32_t kReplacement = 0xfffd;
-
-std::optional<std::int64_t> whole(double number) {
-  constexpr double kLimit = 9223372036854775808.0;  // 2^63
-  if (!(number >= -kLimit && number < kLimit)) return std::nullopt;
-  const auto integer = static_cast<std::int64_t>(number);
-  if (static_cast<double>(integer) != number) return std::nullopt;
-  return integer;
-}
 
 void add_utf8(std::vector<std::byte>& out, std::uint32_t c) {
   const auto put = [&](std::uint32_t byte) { out.push_back(static_cast<std::byte>(byte)); };
@@ -60,9 +53,28 @@ void to_utf8(Bytes text, bool big, std::vector<std::byte>& out) {
   }
 }
 
-// NOCASE folds ASCII, compares up to the first NUL and then by length; RTRIM leaves out blanks at the end.
+bool is_by_bytes(KeyCollation collation) {
+  return collation == KeyCollation::kBinary || collation == KeyCollation::kUnknown;
+}
+
+// Both halves of a product of 128 bits: each bit of either factor reaches half of the result's.
+std::uint64_t folded_product(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+constexpr std::uint64_t kFirst = 0xa0761d6478bd642f, kSecond = 0xe7037ed1a0b428db;
+
+std::uint64_t mixed(std::uint64_t state, Tag tag, std::uint64_t word) {
+  constexpr std::uint64_t kOdd[] = {0x8ebc6af09c88c6e3, 0x589965cc75374cc3, 0x1d8e4e27c47d124f,
+                                    0xeb44accab455d165, 0x2d358dccaa6c78a5};
+  return folded_product(state ^ kFirst, kSecond) ^ folded_product(word ^ kOdd[static_cast<int>(tag)], kFirst);
+}
+
+// For NOCASE and RTRIM. NOCASE folds ASCII, compares up to the first NUL and then by length; RTRIM leaves out
+// blanks at the end.
 Bytes folded(Bytes text, KeyCollation collation, KeyEncoding encoding, std::vector<std::byte>& memory) {
-  if (collation == KeyCollation::kBinary || collation == KeyCollation::kUnknown) return text;
   if (encoding != KeyEncoding::kUtf8) {
     to_utf8(text, encoding == KeyEncoding::kUtf16Big, memory);
     text = memory;
@@ -123,52 +135,32 @@ KeyEncoding key_encoding(std::string_view pragma_encoding) {
   return KeyEncoding::kUtf8;
 }
 
-std::byte* KeyBuffer::grow(std::size_t bytes) {
-  if (size_ + bytes > memory_.size()) memory_.resize((size_ + bytes) * 2);
-  std::byte* const at = memory_.data() + size_;
-  size_ += bytes;
-  return at;
+std::uint64_t KeyHash::value() const { return folded_product(state_ ^ kFirst, kSecond); }
+
+void KeyHash::add_integer(std::int64_t value) {
+  state_ = mixed(state_, Tag::kInteger, static_cast<std::uint64_t>(value));
 }
 
-void KeyBuffer::add_integer(std::int64_t value) {
-  std::byte* const at = grow(1 + sizeof value);
-  *at = static_cast<std::byte>(Tag::kInteger);
-  std::memcpy(at + 1, &value, sizeof value);
+void KeyHash::add_real(double value) {
+  if (const auto integer = whole_number(value)) return add_integer(*integer);
+  const bool nan = std::isnan(value);
+  state_ = mixed(state_, nan ? Tag::kNull : Tag::kReal, nan ? 0 : std::bit_cast<std::uint64_t>(value));
 }
 
-void KeyBuffer::add_real(double value) {
-  if (const auto integer = whole(value)) return add_integer(*integer);
-  std::byte* const at = grow(1 + sizeof value);
-  *at = static_cast<std::byte>(std::isnan(value) ? Tag::kNull : Tag::kReal);
-  std::memcpy(at + 1, &value, sizeof value);
-  if (std::isnan(value)) size_ -= sizeof value;
-}
-
-void KeyBuffer::add_text(Bytes text, KeyCollation collation) {
-  text = folded(text, collation, encoding_, folded_);
-  const auto length = static_cast<std::uint32_t>(text.size());
-  std::byte* const at = grow(1 + sizeof length + text.size());
-  *at = static_cast<std::byte>(Tag::kText);
-  std::memcpy(at + 1, &length, sizeof length);
-  if (length != 0) std::memcpy(at + 1 + sizeof length, text.data(), text.size());
-}
-
-void KeyBuffer::add(const StoredValue& value, KeyCollation collation, bool real) {
+void KeyHash::add(const StoredValue& value, KeyCollation collation, bool real) {
   if (value.is_null()) {
-    *grow(1) = static_cast<std::byte>(Tag::kNull);
+    state_ = mixed(state_, Tag::kNull, 0);
   } else if (value.is_integer()) {
-    if (real) {
-      add_real(static_cast<double>(value.integer()));
-    } else {
-      add_integer(value.integer());
-    }
+    if (real) return add_real(static_cast<double>(value.integer()));
+    add_integer(value.integer());
   } else if (value.is_real()) {
     add_real(value.real());
   } else if (value.is_text()) {
-    add_text(value.bytes, collation);
+    const Bytes text =
+        is_by_bytes(collation) ? value.bytes : folded(value.bytes, collation, encoding_, folded_);
+    state_ = mixed(state_, Tag::kText, checksum64(text));
   } else {
-    add_text(value.bytes, KeyCollation::kBinary);
-    memory_[size_ - value.bytes.size() - 1 - sizeof(std::uint32_t)] = static_cast<std::byte>(Tag::kBlob);
+    state_ = mixed(state_, Tag::kBlob, checksum64(value.bytes));
   }
 }
 
@@ -178,7 +170,7 @@ std::strong_ordering compare_values(const StoredValue& left, const StoredValue& 
   if (rank(a) != rank(b)) return rank(a) <=> rank(b);
   if (a == Tag::kNull) return std::strong_ordering::equal;
   if (rank(a) == static_cast<int>(Tag::kInteger)) return compare_numbers(left, right);
-  if (a == Tag::kBlob || collation == KeyCollation::kBinary || collation == KeyCollation::kUnknown) {
+  if (a == Tag::kBlob || is_by_bytes(collation)) {
     return compare_bytes(left.bytes, right.bytes);
   }
   thread_local std::vector<std::byte> left_memory, right_memory;

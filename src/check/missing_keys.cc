@@ -92,8 +92,9 @@ class KeyVisitor final : public RowVisitor {
 // what is gathered needs no lock.
 class Sides {
  public:
-  Sides(PageSource& source, const CheckPlan& plan, std::size_t index, SqliteAsks* asks)
-      : source_(source), plan_(plan), index_(plan.indexes[index]), asks_(asks) {}
+  Sides(PageSource& source, const CheckPlan& plan, std::size_t index, SqliteAsks* asks,
+        const std::function<bool()>& give_up)
+      : source_(source), plan_(plan), index_(plan.indexes[index]), asks_(asks), give_up_(give_up) {}
 
   void rows(bool named, const Take& take) {
     if (index_.rows_by_sqlite) {
@@ -108,7 +109,7 @@ class Sides {
  private:
   void scan(PageNumber root, bool table, bool rows, const Take& take) {
     scan_rows(
-        source_, root, {.table = table, .threads = 1},
+        source_, root, {.table = table, .threads = 1, .give_up = give_up_},
         [&] { return std::make_unique<KeyVisitor>(plan_, index_, rows, take); }, [](RowVisitor&) {});
   }
 
@@ -116,14 +117,15 @@ class Sides {
   const CheckPlan& plan_;
   const IndexPlan& index_;
   SqliteAsks* asks_;
+  const std::function<bool()>& give_up_;
 };
 
 }  // namespace
 
-MissingKeys find_missing_keys(PageSource& source, const CheckPlan& plan, std::size_t index,
-                              unsigned /*threads*/, SqliteAsks* asks, std::size_t most) {
+MissingKeys find_missing_keys(PageSource& source, const CheckPlan& plan, std::size_t index, SqliteAsks* asks,
+                              std::size_t most, const std::function<bool()>& give_up) {
   MissingKeys found;
-  Sides sides(source, plan, index, asks);
+  Sides sides(source, plan, index, asks, give_up);
   std::vector<KeySum> parts(kParts);
   sides.rows(false, [&](std::uint64_t hash, const Name&) { parts[part_of(hash)].add(hash); });
   std::vector<KeySum> entry_parts(kParts);

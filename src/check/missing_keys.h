@@ -20,8 +20,9 @@ struct MissingKeys {
   bool all = true;                        // false: there are more than were looked for
 };
 
-// At most `most` of each. `asks` may be null where no index needs SQLite. Throws Error{kIo}.
-MissingKeys find_missing_keys(PageSource& source, const CheckPlan& plan, std::size_t index, unsigned threads,
-                              SqliteAsks* asks, std::size_t most);
+// At most `most` of each. `asks` may be null where no index needs SQLite. `give_up` as TreeWalkOptions'.
+// Throws Error{kIo|kLocked}.
+MissingKeys find_missing_keys(PageSource& source, const CheckPlan& plan, std::size_t index, SqliteAsks* asks,
+                              std::size_t most, const std::function<bool()>& give_up);
 
 }  // namespace litewright

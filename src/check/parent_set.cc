@@ -57,10 +57,12 @@ bool ParentSet::can_hash(const ParentKey& parent, bool utf8) {
   return true;
 }
 
-ParentSet::ParentSet(const ParentKey& parent, bool utf8, unsigned threads, std::uint64_t memory_bytes)
+ParentSet::ParentSet(const ParentKey& parent, bool utf8, unsigned threads, std::uint64_t memory_bytes,
+                     std::function<bool()> give_up)
     : parent_(parent),
       threads_(threads),
       memory_bytes_(memory_bytes),
+      give_up_(std::move(give_up)),
       collector_(threads, most_keys(memory_bytes)) {
   if (parent.kind == ParentKey::Kind::kRowid) return;
   for (std::size_t i = 0; i < parent.index->key_columns; i++) {
@@ -103,7 +105,7 @@ class ParentSet::EntryVisitor final : public RowVisitor {
 void ParentSet::build(PageSource& source, unsigned pass) {
   bits_.reset();
   hashes_ = HashSet();
-  if (by_rowid() && pass == 0) settle_range(*source.connection());
+  if (by_rowid() && pass == 0) settle_range(source);
   collector_.begin_pass(pass);
   read_keys(source);
   if (bits_) return;
@@ -111,8 +113,9 @@ void ParentSet::build(PageSource& source, unsigned pass) {
   bytes_ = hashes_.bytes();
 }
 
-// Bits where the rowids lie close enough together.
-void ParentSet::settle_range(Connection& connection) {
+// Bits where the rowids lie close enough together: a hostile file's two rows must not take all the memory.
+void ParentSet::settle_range(PageSource& source) {
+  Connection& connection = *source.connection();
   const std::string table = quoted_name(parent_.table->name);
   const std::string rowid = quoted_name(parent_.table->rowid_name());
   const auto end = [&](const char* which) {
@@ -120,7 +123,8 @@ void ParentSet::settle_range(Connection& connection) {
   };
   const std::int64_t low = end("min").value_or(0), high = end("max").value_or(-1);
   const std::uint64_t bytes = RowidBits::bytes_for(low, high);
-  if (bytes > memory_bytes_ / 2) return;
+  const std::uint64_t database_bytes = std::uint64_t{source.page_count()} * source.page_size();
+  if (bytes > std::min(memory_bytes_ / 2, database_bytes)) return;
   bits_.emplace(low, high);
   bytes_ = bytes;
 }
@@ -135,8 +139,8 @@ void ParentSet::read_keys(PageSource& source) {
   };
   const PageNumber root = in_table ? parent_.table->root_page : parent_.index->root_page;
   const std::string what = in_table ? "table " + parent_.table->name : "index " + parent_.index->name;
-  const RowScanFigures figures =
-      scan_rows(source, root, {.table = in_table, .threads = threads_}, make, [](RowVisitor&) {});
+  const RowScanFigures figures = scan_rows(
+      source, root, {.table = in_table, .threads = threads_, .give_up = give_up_}, make, [](RowVisitor&) {});
   if (figures.faults > 0) throw Error(ErrorCode::kDamaged, what + " is damaged: " + figures.first_fault);
 }
 

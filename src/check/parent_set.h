@@ -17,7 +17,8 @@ class ParentSet {
  public:
   // Borrows the table and the index of `parent`. `memory_bytes` bounds what the set takes, its making
   // included.
-  ParentSet(const ParentKey& parent, bool utf8, unsigned threads, std::uint64_t memory_bytes);
+  ParentSet(const ParentKey& parent, bool utf8, unsigned threads, std::uint64_t memory_bytes,
+            std::function<bool()> give_up);
 
   // What a key of this kind compares by; false: it can't be hashed (a collation of the application's own,
   // folded UTF-16).
@@ -48,12 +49,13 @@ class ParentSet {
  private:
   class RowidVisitor;
   class EntryVisitor;
-  void settle_range(Connection& connection);
+  void settle_range(PageSource& source);
   void read_keys(PageSource& source);
 
   const ParentKey parent_;
   const unsigned threads_;
   std::uint64_t memory_bytes_;
+  std::function<bool()> give_up_;
   std::vector<KeyRule> rules_;
   HashCollector collector_;
   HashSet hashes_;

@@ -6,7 +6,6 @@
 #include <functional>
 #include <vector>
 
-#include "base/checksum.h"
 #include "check/check_plan.h"
 #include "check/tree_walk.h"
 
@@ -53,11 +52,11 @@ class KeyHasher {
   Made of_row(const IndexPlan& index, const RecordFields& row, std::int64_t rowid);
   Made of_entry(const IndexPlan& index, const RecordFields& entry);
   // For keys that come from a query: begin(), add each, hash().
-  KeyBuffer& key() { return key_; }
-  std::uint64_t hash() const { return checksum64(key_.bytes()); }
+  KeyHash& key() { return key_; }
+  std::uint64_t hash() const { return key_.value(); }
 
  private:
-  KeyBuffer key_;
+  KeyHash key_;
 };
 
 // Entries of one b-tree, one after the other, each held against the one before.

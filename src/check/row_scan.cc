@@ -28,16 +28,12 @@ RowScanFigures scan_rows(PageSource& source, PageNumber root, const RowScanOptio
   RowScanFigures figures;
   std::mutex mutex;  // of figures
   PageClaims claims(source.page_count());
-  const auto meanwhile = [&](std::uint64_t pages) {
-    figures.pages = pages;
-    if (options.meanwhile) options.meanwhile(pages);
-  };
   walk_trees(
       source, {{.root = root, .table = options.table}}, claims,
       {.threads = options.threads,
        .background = options.background,
        .most_payload_bytes = options.most_payload_bytes,
-       .meanwhile = meanwhile},
+       .give_up = options.give_up},
       [&] { return std::make_unique<ScanSink>(make_visitor()); },
       [&](const TreeFault& fault) {
         const std::lock_guard lock(mutex);

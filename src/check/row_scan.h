@@ -16,12 +16,11 @@ struct RowScanOptions {
   unsigned threads = 0;  // 0: one a core
   bool background = false;
   std::uint64_t most_payload_bytes = std::uint64_t{16} << 20;  // of longer ones the beginning is given
-  std::function<void(std::uint64_t pages)> meanwhile = {};     // may throw, which ends the scan
+  std::function<bool()> give_up = {};                          // as TreeWalkOptions'
 };
 
 struct RowScanFigures {
   std::uint64_t rows = 0;
-  std::uint64_t pages = 0;
   std::uint64_t faults = 0;  // not 0: the b-tree is damaged, rows may be missing
   std::string first_fault = {};
 };

@@ -55,56 +55,80 @@ SchemaRows read_rows(Connection& connection) {
   return rows;
 }
 
-void read_columns(Connection& connection, SchemaTable& table) {
-  Statement statement = connection.prepare(
-      "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY "
-      "cid");
-  statement.bind(1, std::string_view(table.name));
+// The four questions, prepared once and put for each table.
+class SchemaReader {
+ public:
+  explicit SchemaReader(Connection& connection)
+      : connection_(connection),
+        rows_(read_rows(connection)),
+        columns_(connection.prepare("SELECT name, type, \"notnull\", dflt_value, pk, hidden "
+                                    "FROM pragma_table_xinfo(?1, 'main') ORDER BY cid")),
+        indexes_(connection.prepare("SELECT name, \"unique\", origin, partial "
+                                    "FROM pragma_index_list(?1, 'main') ORDER BY seq")),
+        index_columns_(connection.prepare("SELECT cid, \"desc\", coll, key "
+                                          "FROM pragma_index_xinfo(?1, 'main') ORDER BY seqno")),
+        foreign_keys_(connection.prepare("SELECT id, \"table\", \"from\", \"to\", on_update, on_delete "
+                                         "FROM pragma_foreign_key_list(?1, 'main') ORDER BY id, seq")) {}
+  const SchemaRows& rows() const { return rows_; }
+  SchemaTable table(const SchemaRow& row);
+
+ private:
+  void read_columns(SchemaTable& table);
+  void read_indexes(SchemaTable& table);
+  void read_index_columns(SchemaIndex& index);
+  void read_foreign_keys(SchemaTable& table);
+
+  Connection& connection_;
+  SchemaRows rows_;
+  Statement columns_, indexes_, index_columns_, foreign_keys_;
+};
+
+void SchemaReader::read_columns(SchemaTable& table) {
+  columns_.reset();
+  columns_.bind(1, std::string_view(table.name));
   std::size_t stored = 0;
-  while (statement.step()) {
-    SchemaColumn column{.name = statement.text(0), .declared_type = statement.text(1)};
-    column.not_null = statement.integer(2) != 0;
-    if (!statement.is_null(3)) column.default_sql = statement.text(3);
-    column.key_position = static_cast<int>(statement.integer(4));
-    if (statement.integer(5) == 2) column.generated = GeneratedKind::kVirtual;
-    if (statement.integer(5) == 3) column.generated = GeneratedKind::kStored;
+  while (columns_.step()) {
+    SchemaColumn column{.name = columns_.text(0), .declared_type = columns_.text(1)};
+    column.not_null = columns_.integer(2) != 0;
+    if (!columns_.is_null(3)) column.default_sql = columns_.text(3);
+    column.key_position = static_cast<int>(columns_.integer(4));
+    if (columns_.integer(5) == 2) column.generated = GeneratedKind::kVirtual;
+    if (columns_.integer(5) == 3) column.generated = GeneratedKind::kStored;
     if (column.generated != GeneratedKind::kVirtual) column.stored_at = stored++;
     const bool any = table.strict && same_name(column.declared_type, "ANY");
     column.affinity = any ? Affinity::kBlob : affinity_of(column.declared_type);
     table.columns.push_back(std::move(column));
   }
   for (SchemaColumn& column : table.columns) {
-    column.collation = column_collation(connection, table.name, column.name);
+    column.collation = column_collation(connection_, table.name, column.name);
   }
 }
 
-void read_index_columns(Connection& connection, SchemaIndex& index) {
-  Statement statement = connection.prepare(
-      "SELECT cid, \"desc\", coll, key FROM pragma_index_xinfo(?1, 'main') ORDER BY seqno");
-  statement.bind(1, std::string_view(index.name));
-  while (statement.step()) {
-    IndexColumn column{.collation = statement.text(2), .descending = statement.integer(1) != 0};
-    const std::int64_t cid = statement.integer(0);
+void SchemaReader::read_index_columns(SchemaIndex& index) {
+  index_columns_.reset();
+  index_columns_.bind(1, std::string_view(index.name));
+  while (index_columns_.step()) {
+    IndexColumn column{.collation = index_columns_.text(2), .descending = index_columns_.integer(1) != 0};
+    const std::int64_t cid = index_columns_.integer(0);
     if (cid == -1) column.source = IndexColumn::Source::kRowid;
     if (cid == -2) column.source = IndexColumn::Source::kExpression;
     if (cid >= 0) column.column = static_cast<std::size_t>(cid);
-    if (statement.integer(3) != 0) index.key_columns++;
+    if (index_columns_.integer(3) != 0) index.key_columns++;
     index.columns.push_back(std::move(column));
   }
 }
 
-void read_indexes(Connection& connection, const SchemaRows& rows, SchemaTable& table) {
-  Statement statement = connection.prepare(
-      "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, 'main') ORDER BY seq");
-  statement.bind(1, std::string_view(table.name));
-  while (statement.step()) {
-    SchemaIndex index{.name = statement.text(0)};
-    index.unique = statement.integer(1) != 0;
-    index.partial = statement.integer(3) != 0;
-    if (statement.text(2) == "u") index.origin = SchemaIndex::Origin::kUnique;
-    if (statement.text(2) == "pk") index.origin = SchemaIndex::Origin::kPrimaryKey;
-    const auto row = rows.indexes.find(index.name);
-    if (row != rows.indexes.end()) {
+void SchemaReader::read_indexes(SchemaTable& table) {
+  indexes_.reset();
+  indexes_.bind(1, std::string_view(table.name));
+  while (indexes_.step()) {
+    SchemaIndex index{.name = indexes_.text(0)};
+    index.unique = indexes_.integer(1) != 0;
+    index.partial = indexes_.integer(3) != 0;
+    if (indexes_.text(2) == "u") index.origin = SchemaIndex::Origin::kUnique;
+    if (indexes_.text(2) == "pk") index.origin = SchemaIndex::Origin::kPrimaryKey;
+    const auto row = rows_.indexes.find(index.name);
+    if (row != rows_.indexes.end()) {
       index.root_page = row->second.root_page;
       index.sql = row->second.sql;
     } else {
@@ -112,26 +136,24 @@ void read_indexes(Connection& connection, const SchemaRows& rows, SchemaTable& t
     }
     table.indexes.push_back(std::move(index));
   }
-  for (SchemaIndex& index : table.indexes) read_index_columns(connection, index);
+  for (SchemaIndex& index : table.indexes) read_index_columns(index);
 }
 
-void read_foreign_keys(Connection& connection, SchemaTable& table) {
-  Statement statement = connection.prepare(
-      "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM pragma_foreign_key_list(?1, 'main') "
-      "ORDER BY id, seq");
-  statement.bind(1, std::string_view(table.name));
-  while (statement.step()) {
-    const int id = static_cast<int>(statement.integer(0));
+void SchemaReader::read_foreign_keys(SchemaTable& table) {
+  foreign_keys_.reset();
+  foreign_keys_.bind(1, std::string_view(table.name));
+  while (foreign_keys_.step()) {
+    const int id = static_cast<int>(foreign_keys_.integer(0));
     if (table.foreign_keys.empty() || table.foreign_keys.back().id != id) {
       table.foreign_keys.push_back({.id = id,
-                                    .parent = statement.text(1),
-                                    .on_update = statement.text(4),
-                                    .on_delete = statement.text(5)});
+                                    .parent = foreign_keys_.text(1),
+                                    .on_update = foreign_keys_.text(4),
+                                    .on_delete = foreign_keys_.text(5)});
     }
     SchemaForeignKey& key = table.foreign_keys.back();
-    const auto column = table.column(statement.text(2));
+    const auto column = table.column(foreign_keys_.text(2));
     if (column) key.columns.push_back(*column);
-    if (!statement.is_null(3)) key.parent_columns.push_back(statement.text(3));
+    if (!foreign_keys_.is_null(3)) key.parent_columns.push_back(foreign_keys_.text(3));
   }
 }
 
@@ -156,30 +178,31 @@ void settle_storage(SchemaTable& table) {
       static_cast<std::size_t>(std::ranges::find_if(table.columns, in_key) - table.columns.begin());
 }
 
-SchemaTable read_table(Connection& connection, const SchemaRows& rows, const SchemaRow& row) {
+SchemaTable SchemaReader::table(const SchemaRow& row) {
   SchemaTable table{.name = row.name, .root_page = row.root_page, .sql = row.sql};
   const TableOptions options = table_options(row.sql);
   table.without_rowid = options.without_rowid;
   table.strict = options.strict;
   table.is_virtual = options.is_virtual;
   if (table.is_virtual) return table;
-  read_columns(connection, table);
-  read_indexes(connection, rows, table);
-  read_foreign_keys(connection, table);
+  read_columns(table);
+  read_indexes(table);
+  read_foreign_keys(table);
   settle_storage(table);
   return table;
 }
 
 SchemaMap read_all(Connection& connection) {
   SchemaMap map;
-  const SchemaRows rows = read_rows(connection);
-  map.views = rows.views;
+  SchemaReader reader(connection);
+  map.views = reader.rows().views;
   map.encoding = connection.query_text("PRAGMA encoding");
-  for (const SchemaRow& row : rows.tables) {
-    SchemaTable table = read_table(connection, rows, row);
+  for (const SchemaRow& row : reader.rows().tables) {
+    SchemaTable table = reader.table(row);
     // Without a column: an entry that was left out.
     if (table.is_virtual || !table.columns.empty()) map.tables.push_back(std::move(table));
   }
+  for (std::size_t i = 0; i < map.tables.size(); i++) map.by_name.emplace(folded_name(map.tables[i].name), i);
   return map;
 }
 
@@ -213,10 +236,8 @@ std::string SchemaTable::rowid_name() const {
 }
 
 const SchemaTable* SchemaMap::table(std::string_view name) const {
-  for (const SchemaTable& candidate : tables) {
-    if (same_name(candidate.name, name)) return &candidate;
-  }
-  return nullptr;
+  const auto found = by_name.find(folded_name(name));
+  return found == by_name.end() ? nullptr : &tables[found->second];
 }
 
 bool SchemaMap::has_view(std::string_view name) const {

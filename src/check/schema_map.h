@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/types.h"
@@ -90,7 +91,8 @@ struct SchemaMap {
   std::string encoding = {};  // "UTF-8", "UTF-16le", "UTF-16be"
   std::vector<SchemaTable> tables =
       {};  // with SQLite's own (sqlite_sequence, sqlite_stat1), sqlite_schema not
-  std::vector<std::string> views = {};  // their names
+  std::unordered_map<std::string, std::size_t> by_name = {};  // in `tables`, by folded_name()
+  std::vector<std::string> views = {};                        // their names
   std::string unparsed = {};  // what SQLite said of the first entry that was left out; empty: all was read
 
   // As SQLite looks names up; null where there is none.

@@ -14,7 +14,7 @@ namespace litewright {
 namespace {
 
 // A query's column as it would stand in a record.
-void add_column(const Statement& row, int column, KeyCollation collation, KeyBuffer& key) {
+void add_column(const Statement& row, int column, KeyCollation collation, KeyHash& key) {
   std::byte number[8];
   const auto stored = [&](std::uint32_t type, std::uint64_t bits) {
     store_be64(number, 0, bits);
@@ -80,11 +80,9 @@ std::string row_text(const IndexPlan& index, const Statement& row) {
 }  // namespace
 
 std::uint64_t SqliteAsks::run(const std::string& sql, const std::function<void(const Statement&)>& row) {
-  if (deadline_ && std::chrono::steady_clock::now() > *deadline_) {
-    throw Error(ErrorCode::kLocked, "the time for queries is up");
-  }
+  if (give_up_ && give_up_()) throw Error(ErrorCode::kLocked, "the time for queries is up");
   asked_++;
-  const ConnectionDeadline watch(connection_, deadline_);
+  const ConnectionDeadline watch(connection_, give_up_);
   Statement statement = connection_.prepare(sql);
   std::uint64_t rows = 0;
   for (; statement.step(); rows++) row(statement);

@@ -2,7 +2,6 @@
 // keys that rows ask an index with expressions for, and a table's CHECK constraints.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -19,9 +18,9 @@ namespace litewright {
 // back as the reason, never as an exception.
 class SqliteAsks {
  public:
-  // `deadline`: of all questions together; none where it is not there.
-  SqliteAsks(Connection& connection, std::optional<std::chrono::steady_clock::time_point> deadline)
-      : connection_(connection), deadline_(deadline) {}
+  // `give_up` ends whatever is being asked, and all that would be asked after it; empty: never.
+  SqliteAsks(Connection& connection, std::function<bool()> give_up)
+      : connection_(connection), give_up_(std::move(give_up)) {}
 
   struct Key {
     std::uint64_t hash = 0;
@@ -50,7 +49,7 @@ class SqliteAsks {
   std::uint64_t run(const std::string& sql, const std::function<void(const Statement&)>& row);
 
   Connection& connection_;
-  std::optional<std::chrono::steady_clock::time_point> deadline_;
+  std::function<bool()> give_up_;
   std::uint64_t asked_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/error.h"
 #include "check/idle_thread_linux.h"
 #include "check/overflow_chain.h"
 #include "check/pointer_map.h"
@@ -49,6 +50,7 @@ class Worker {
         sink_(sink),
         fault_(fault),
         pages_(pages),
+        give_up_(options.give_up),
         pointer_map_(source),
         map_(options.pointer_map ? &pointer_map_ : nullptr),
         chain_(source, claims, options.most_payload_bytes) {}
@@ -76,6 +78,7 @@ class Worker {
   TreeSink& sink_;
   const std::function<void(TreeFault)>& fault_;
   std::atomic<std::uint64_t>& pages_;
+  const std::function<bool()>& give_up_;
   PointerMap pointer_map_;
   PointerMap* map_;
   OverflowChain chain_;
@@ -149,6 +152,7 @@ void Worker::order_rowid(const Run& at, const PageCell& cell, RowidBounds& bound
 }
 
 void Worker::leaf(const Run& at, Bytes bytes) {
+  if (give_up_ && give_up_()) throw Error(ErrorCode::kLocked, "gave up: the time for it is up");
   if (!judge(at, bytes, leaf_cells_)) {
     sink_.gap(at.tree);
     return;

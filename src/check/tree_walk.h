@@ -82,6 +82,8 @@ struct TreeWalkOptions {
   // Called now and then, from one thread at a time, with the pages read so far; may throw, which ends the
   // walk.
   std::function<void(std::uint64_t pages)> meanwhile = {};
+  // Asked at each leaf, by any thread: true ends the walk with Error{kLocked}. Empty: never.
+  std::function<bool()> give_up = {};
 };
 
 // `fault` may be called from several threads at once. Throws what reading and the sinks throw.

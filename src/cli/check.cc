@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "archive/state_folder.h"
 #include "base/process_table_linux.h"
 #include "cli/archive_place.h"
 #include "cli/check_startup.h"
 #include "cli/commands.h"
+#include "cli/hard_stop.h"
 #include "config/configuration.h"
+#include "operate/database_kind.h"
 #include "operate/health.h"
 #include "operate/health_formats.h"
+#include "sqlite/distrust.h"
 
 namespace litewright {
 namespace {
@@ -105,7 +109,10 @@ int run_check(const Invocation& invocation) {
   const std::string format =
       invocation.session.output.json() ? "json" : invocation.value("format").value_or("text");
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
-  const HealthRequest request = health_request(invocation, place);
+  HealthRequest request = health_request(invocation, place);
+  limit_sqlite_memory(sqlite_memory_for(place.database));
+  std::optional<HardStop> stop(std::in_place, place.display, work_allowed(request) + HardStop::kLastWord);
+  request.database_done = [&stop] { stop.reset(); };
   const LinuxProcessTable processes;
   HealthReport report = check_health(request, processes, invocation.session.clock);
   drop_remedies_not_built(report);

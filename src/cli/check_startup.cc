@@ -8,8 +8,11 @@
 #include "base/file_descriptor.h"
 #include "base/process_table_linux.h"
 #include "base/time_text.h"
+#include "cli/hard_stop.h"
+#include "operate/database_kind.h"
 #include "operate/reset_database.h"
 #include "operate/startup_guard.h"
+#include "sqlite/distrust.h"
 
 namespace litewright {
 namespace {
@@ -102,6 +105,8 @@ int run_startup(const Invocation& invocation) {
   StartupRequest request = {.path = path, .schema = schema_script(invocation)};
   if (const auto budget = invocation.value("budget")) request.budget = parse_duration(*budget);
   reset_when_asked(invocation, path, location.display, request.schema);
+  limit_sqlite_memory(sqlite_memory_for(path));
+  const HardStop stop(location.display, work_for(path) + HardStop::kLastWord);
   const LinuxProcessTable processes;
   const StartupReport report = guard_startup(request, processes, invocation.session.clock);
   Output& output = invocation.session.output;

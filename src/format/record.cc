@@ -36,11 +36,6 @@ Value decode(std::uint64_t serial_type, Bytes body) {
 
 }  // namespace
 
-std::uint64_t serial_type_bytes(std::uint64_t serial_type) {
-  constexpr std::uint8_t kBytes[kFirstBlobType] = {0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0};
-  return serial_type < kFirstBlobType ? kBytes[serial_type] : (serial_type - kFirstBlobType) / 2;
-}
-
 RecordCursor::RecordCursor(Bytes available, std::uint64_t payload_bytes, std::uint64_t header_begin,
                            std::uint64_t header_end)
     : available_(available),

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <filesystem>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -53,6 +54,39 @@ std::optional<Finding> require_database_content(const std::string& path) {
                 "restore it: litewright restore DB");
   }
   return std::nullopt;
+}
+
+std::string disk_failure(const std::string& path) {
+  constexpr std::uint64_t kMost = 64 << 20, kPiece = 1 << 20;
+  try {
+    const FileDescriptor file = open_file(path, O_RDONLY);
+    std::vector<std::byte> piece(kPiece);
+    for (std::uint64_t at = 0; at < kMost; at += kPiece) {
+      if (pread_fully(file.get(), piece, at, path) < kPiece) break;
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::uint64_t content_bytes(const std::string& path) {
+  std::uint64_t bytes = 0;
+  for (const char* const suffix : {"", "-wal"}) {
+    std::error_code failure;
+    const std::uintmax_t size = std::filesystem::file_size(path + suffix, failure);
+    if (!failure) bytes += size;
+  }
+  return bytes;
+}
+
+std::chrono::milliseconds work_for(const std::string& path) {
+  return std::chrono::milliseconds(2000 + 1000 * (content_bytes(path) >> 20));
+}
+
+std::uint64_t sqlite_memory_for(const std::string& path) {
+  constexpr std::uint64_t kLeast = 48 << 20;
+  return kLeast + 2 * content_bytes(path);
 }
 
 std::optional<Finding> hot_journal(const std::string& path) {

@@ -10,6 +10,7 @@
 #include "base/time_text.h"
 #include "operate/database_kind.h"
 #include "operate/health_context.h"
+#include "sqlite/distrust.h"
 
 namespace litewright {
 namespace {
@@ -18,12 +19,14 @@ struct Step {
   HealthCheckName name;
   void (*run)(HealthContext&);
   bool full_only = false;
+  bool of_archive = false;  // comes last; what it takes depends on the archive's size, not the database's
 };
 
-// The locks come first: looking at them opens the files, which a process that has a connection must not do
-// (FACTS 7). The long readings come next, on one snapshot.
+// First what needs the locks: looking at them opens the files, which a process that has a connection must not
+// do (FACTS 7). The long readings come next, on one snapshot.
 constexpr std::array<Step, 16> kSteps = {{
     {{"locks", "who writes, who reads since when, who pins the WAL"}, look_at_holders},
+    {{"engine", "SQLite libraries that wrote the file or have it open"}, look_at_engine},
     {{"integrity", "every page, every key, every index against its table"}, check_integrity_step},
     {{"foreign-keys", "rows that point at nothing"}, check_foreign_keys_step, true},
     {{"hierarchy", "orphans and circles of keys into their own table"}, check_hierarchy_step, true},
@@ -36,9 +39,8 @@ constexpr std::array<Step, 16> kSteps = {{
     {{"settings", "journal mode, page size, auto_vacuum"}, look_at_settings},
     {{"indexes", "duplicate and redundant indexes"}, look_at_indexes},
     {{"statistics", "the planner's statistics: missing, old"}, look_at_statistics},
-    {{"engine", "SQLite libraries that wrote the file or have it open"}, look_at_engine},
-    {{"archive", "age of the backup and of its last proof"}, look_at_archive},
-    {{"bit-rot", "pages that changed without a commit"}, look_for_bit_rot, true},
+    {{"archive", "age of the backup and of its last proof"}, look_at_archive, false, true},
+    {{"bit-rot", "pages that changed without a commit"}, look_for_bit_rot, true, true},
 }};
 
 bool holds(const std::vector<std::string>& names, std::string_view name) {
@@ -76,20 +78,36 @@ std::string hindrance(HealthContext& context, const Error& error) {
                  .remedy = "litewright locks " + context.request.display});
     return "the database is locked";
   }
-  if (error.code() == ErrorCode::kDamaged) {
+  if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kIo) return "";
+  context.close();  // nothing more is asked
+  const std::string disk = disk_failure(context.request.path);
+  if (error.code() == ErrorCode::kDamaged && disk.empty()) {
     context.add({.id = "database.damaged",
                  .severity = Severity::kCritical,
                  .meaning = fmt::format("SQLite can't read it: {}", error.what()),
                  .remedy = "litewright restore " + context.request.display});
     return "the database is damaged";
   }
-  if (error.code() == ErrorCode::kIo) {
-    context.add({.id = "database.io",
+  context.add(
+      {.id = "database.io",
+       .severity = Severity::kCritical,
+       .meaning = fmt::format("it could not be read: {}", disk.empty() ? std::string(error.what()) : disk)});
+  return "the database could not be read";
+}
+
+// Said once; what comes after it is skipped.
+std::string cut_off(HealthContext& context, const Step& step) {
+  if (step.of_archive || !context.limit.spent()) return "";
+  const auto is_said = [](const Finding& finding) { return finding.id == "check.cut_off"; };
+  if (std::ranges::none_of(context.report.findings, is_said)) {
+    context.add({.id = "check.cut_off",
                  .severity = Severity::kCritical,
-                 .meaning = fmt::format("it could not be read: {}", error.what())});
-    return "the database could not be read";
+                 .figures = {{"cpu_seconds", std::chrono::duration<double>(context.limit.cpu()).count()}},
+                 .meaning =
+                     "the check gave up: the file asks for far more work than any database of its size "
+                     "needs; do not trust it"});
   }
-  return "";
+  return "the check gave up before";
 }
 
 CheckRun run_step(const Step& step, HealthContext& context, std::string& hindered) {
@@ -99,6 +117,10 @@ CheckRun run_step(const Step& step, HealthContext& context, std::string& hindere
     run.outcome = CheckRun::Outcome::kSkipped;
     run.why = why;
   };
+  if (const std::string why = cut_off(context, step); !why.empty()) {
+    skipped(why);
+    return run;
+  }
   const bool touches_database = step.run != look_at_holders && step.run != measure_disk &&
                                 step.run != measure_clock && step.run != look_at_archive;
   if (touches_database && !hindered.empty()) {
@@ -110,8 +132,11 @@ CheckRun run_step(const Step& step, HealthContext& context, std::string& hindere
   } catch (const StepSkipped& reason) {
     skipped(reason.why);
   } catch (const Error& error) {
-    const std::string why = touches_database ? hindrance(context, error) : "";
-    if (!why.empty()) hindered = why;
+    std::string why = cut_off(context, step);
+    if (why.empty() && touches_database) {
+      why = hindrance(context, error);
+      if (!why.empty()) hindered = why;
+    }
     skipped(why.empty() ? error.what() : why);
   }
   run.seconds = std::chrono::duration<double>(context.clock.steady() - began).count();
@@ -146,16 +171,49 @@ void require_check_names(const HealthRequest& request) {
   }
 }
 
+std::chrono::milliseconds work_allowed(const HealthRequest& request) {
+  return work_for(request.path) + request.rules.size() * UserRuleOptions{}.deadline;
+}
+
 Connection& HealthContext::connection() {
-  if (!reader) reader = std::make_unique<SafeReader>(request.path, clock);
+  if (!reader) {
+    reader = std::make_unique<SafeReader>(request.path, clock);
+    limit_value_length(reader->connection(), content_bytes(request.path));
+    watch_connection();
+  }
   return reader->connection();
+}
+
+void HealthContext::watch_connection() {
+  reader_deadline.reset();
+  if (reader) reader_deadline = std::make_unique<ConnectionDeadline>(reader->connection(), give_up());
 }
 
 PageSnapshot& HealthContext::pages() {
   // The reader lives longest: opened first, it is the one that takes away a -wal that SQLite made for us.
   connection();
-  if (!snapshot) snapshot = std::make_unique<PageSnapshot>(request.path, clock);
+  if (!snapshot) {
+    snapshot = std::make_unique<PageSnapshot>(request.path, clock);
+    distrust_content(snapshot->connection());
+    limit_value_length(snapshot->connection(), content_bytes(request.path));
+  }
   return *snapshot;
+}
+
+void HealthContext::drop_pages() {
+  snapshot_schema.reset();
+  snapshot.reset();
+}
+
+void HealthContext::close() {
+  drop_pages();
+  reader_deadline.reset();
+  reader.reset();
+}
+
+const SchemaMap& HealthContext::schema_map_of_pages() {
+  if (!snapshot_schema) snapshot_schema = read_schema_map(pages().connection());
+  return *snapshot_schema;
 }
 
 const SchemaMap& HealthContext::schema_map() {
@@ -164,6 +222,7 @@ const SchemaMap& HealthContext::schema_map() {
 }
 
 const DatabaseStats& HealthContext::statistics() {
+  connection();  // waits for a lock no longer than a look may
   if (!stats) stats = read_database_stats(request.path, std::chrono::milliseconds(0));
   return *stats;
 }
@@ -180,7 +239,8 @@ HealthReport check_health(const HealthRequest& request, const ProcessTable& proc
                          .checked_at = clock.wall(),
                          .thresholds = request.thresholds};
   const SteadyTime began = clock.steady();
-  HealthContext context = {request, processes, clock, report};
+  const WorkLimit limit(work_allowed(request));
+  HealthContext context = {request, processes, clock, report, limit};
   std::string hindered;
   if (const auto finding = require_database_content(request.path)) context.add(*finding);
   if (const auto finding = hot_journal(request.path)) {
@@ -189,8 +249,9 @@ HealthReport check_health(const HealthRequest& request, const ProcessTable& proc
   }
   for (const Step& step : kSteps) {
     if (!is_asked_for(request, step)) continue;
+    if (step.of_archive && request.database_done) request.database_done();
     report.checks.push_back(run_step(step, context, hindered));
-    if (step.run == check_rules_step) context.snapshot.reset();  // nothing is pinned longer than needed
+    if (step.run == check_rules_step) context.drop_pages();  // nothing is pinned longer than needed
   }
   for (Finding& finding : judge(report.figures, request.thresholds, report.database)) {
     report.findings.push_back(std::move(finding));

@@ -2,6 +2,8 @@
 // archive, each giving findings. Nothing is ever written to the database.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -35,8 +37,13 @@ struct HealthRequest {
   std::optional<std::string> journal_mode = {};  // what it should be
   const ObjectStore* archive = nullptr;          // null: there is none to look at
   std::string archive_name = {};
-  std::string state_folder = {};  // what is remembered from check to check; empty: nothing
+  std::string state_folder = {};             // what is remembered from check to check; empty: nothing
+  std::function<void()> database_done = {};  // called when the archive alone is left to look at
 };
+
+// CPU time for all that reads the database: far more than a sound one of its size needs. A file that wants
+// more is given up, with the finding check.cut_off.
+std::chrono::milliseconds work_allowed(const HealthRequest& request);
 
 struct CheckRun {
   enum class Outcome { kDone, kSkipped };

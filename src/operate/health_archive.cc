@@ -83,7 +83,7 @@ void look_for_bit_rot(HealthContext& context) {
   const BitRotReport report = look_for_rot(*store, Catalogue::load(*store), pages,
                                            newest_write(context.request.path), context.request.state_folder);
   const std::uint32_t page_size = pages.page_size();
-  context.snapshot.reset();
+  context.drop_pages();
   if (!report.not_compared.empty()) throw StepSkipped{report.not_compared};
   for (Finding& finding : bit_rot_findings(report, page_size, context.report.database)) {
     context.report.findings.push_back(std::move(finding));

@@ -39,14 +39,14 @@ void check_least_rows(HealthContext& context) {
 
 void check_integrity_step(HealthContext& context) {
   SnapshotPages pages(context.pages());
-  const SchemaMap map = read_schema_map(context.pages().connection());
   const IntegrityOptions options = {
       .database = context.report.database,
       .agreement = context.request.depth == CheckDepth::kFull,
       .background = context.request.background,
+      .give_up = context.give_up(),
       .mend_index = "litewright maintain " + context.request.display + " reindex",
       .mend_page = "litewright restore " + context.request.display};
-  IntegrityReport report = check_integrity(pages, map, options);
+  IntegrityReport report = check_integrity(pages, context.schema_map_of_pages(), options);
   for (Finding& finding : report.findings) context.report.findings.push_back(std::move(finding));
   if (report.findings_left_out == 0) return;
   context.add({.id = "integrity.more",
@@ -56,12 +56,10 @@ void check_integrity_step(HealthContext& context) {
 }
 
 void check_foreign_keys_step(HealthContext& context) {
-  PageSnapshot& pages = context.pages();
-  const SchemaMap map = read_schema_map(pages.connection());
-  ForeignKeyOptions options;
+  ForeignKeyOptions options = {.give_up = context.give_up()};
   if (context.request.background) options.threads = 1;
-  for (Finding& finding :
-       foreign_key_findings(check_foreign_keys(pages, map, options), context.report.database)) {
+  const auto results = check_foreign_keys(context.pages(), context.schema_map_of_pages(), options);
+  for (Finding& finding : foreign_key_findings(results, context.report.database)) {
     context.report.findings.push_back(std::move(finding));
   }
 }
@@ -87,6 +85,7 @@ void check_rules_step(HealthContext& context) {
                                            context.report.database)) {
     context.report.findings.push_back(std::move(finding));
   }
+  context.watch_connection();  // each rule had a deadline of its own
 }
 
 }  // namespace litewright

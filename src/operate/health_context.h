@@ -1,14 +1,18 @@
 // What the steps of one health check share. Private to operate/health*.cc.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/work_limit.h"
 #include "check/schema_map.h"
 #include "format/database_header.h"
+#include "locks/lock_report.h"
 #include "operate/database_stats.h"
 #include "operate/health.h"
+#include "sqlite/connection_deadline.h"
 #include "sqlite/page_snapshot.h"
 #include "sqlite/safe_reader.h"
 
@@ -24,15 +28,26 @@ struct HealthContext {
   const ProcessTable& processes;
   const Clock& clock;
   HealthReport& report;
+  const WorkLimit& limit;  // what a file of this size may ask for
 
-  std::unique_ptr<SafeReader> reader = {};      // short questions
+  std::optional<LockReport> locks = {};     // taken before there is any connection (FACTS 7)
+  std::unique_ptr<SafeReader> reader = {};  // short questions
+  std::unique_ptr<ConnectionDeadline> reader_deadline = {};
   std::unique_ptr<PageSnapshot> snapshot = {};  // long readings; dropped after the last that needs it
-  std::optional<SchemaMap> schema = {};
+  std::optional<SchemaMap> schema = {}, snapshot_schema = {};
   std::optional<DatabaseStats> stats = {};
 
+  std::function<bool()> give_up() const {
+    return [this] { return limit.spent(); };
+  }
+  const LockReport& lock_report();
   Connection& connection();
+  void watch_connection();  // again after something else watched it
   PageSnapshot& pages();
-  const SchemaMap& schema_map();
+  void drop_pages();
+  void close();                            // all connections
+  const SchemaMap& schema_map();           // of now
+  const SchemaMap& schema_map_of_pages();  // of pages()'s moment
   const DatabaseStats& statistics();
   void add(Finding finding);  // names the database
 };

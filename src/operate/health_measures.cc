@@ -6,7 +6,6 @@
 
 #include "base/disk_space.h"
 #include "base/error.h"
-#include "check/engine_audit.h"
 #include "check/index_audit.h"
 #include "operate/health_context.h"
 #include "operate/health_memory.h"
@@ -152,14 +151,6 @@ void look_at_statistics(HealthContext& context) {
     return;
   }
   age_of_statistics(context, statistics_fingerprint(context.connection()));
-}
-
-void look_at_engine(HealthContext& context) {
-  const DatabaseStats& stats = context.statistics();
-  const EngineFacts facts = {.wal = stats.journal_mode == "wal", .last_writer = stats.last_writer};
-  for (Finding& finding : audit_engines(facts, context.report.database)) {
-    context.report.findings.push_back(std::move(finding));
-  }
 }
 
 }  // namespace litewright

@@ -7,13 +7,17 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
 #include "base/disk_space.h"
 #include "base/time_text.h"
+#include "base/work_limit.h"
+#include "check/integrity.h"
 #include "operate/database_kind.h"
 #include "operate/expected_schema.h"
+#include "sqlite/distrust.h"
 #include "sqlite/safe_reader.h"
 #include "sqlite/write_probe.h"
 
@@ -213,21 +217,30 @@ std::string check_schema(Guard& guard) {
 
 std::string check_pages(Guard& guard) {
   if (guard.hot) throw Skipped{"a journal waits to be rolled back"};
-  SafeReader reader(guard.request.path, guard.clock, {.timeout = guard.request.budget});
-  reader.connection().accept_unknown_collations();
-  std::string problem;
+  const SteadyTime end =
+      guard.clock.steady() + std::chrono::duration_cast<SteadyTime::duration>(guard.request.budget);
+  const WorkLimit limit(work_for(guard.request.path));
+  const auto is_over = [&] { return guard.clock.steady() > end || limit.spent(); };
+  PageSnapshot snapshot(guard.request.path, guard.clock);
+  distrust_content(snapshot.connection());
+  limit_value_length(snapshot.connection(), content_bytes(guard.request.path));
+  SnapshotPages pages(snapshot);
+  IntegrityReport report;
   try {
-    problem = reader.connection().query_text("PRAGMA quick_check(1)");
+    const SchemaMap schema = read_schema_map(snapshot.connection());
+    report = check_integrity(pages, schema,
+                             {.database = guard.request.path, .agreement = false, .give_up = is_over});
   } catch (const Error&) {
-    if (!reader.timed_out()) throw;
+    if (!is_over()) throw;
     throw Skipped{fmt::format("not done within {}: litewright check --quick goes through all of it",
-                              format_duration(guard.request.budget))};
+                              format_duration(limit.spent() ? limit.cpu() : guard.request.budget))};
   }
-  if (problem != "ok") {
-    throw Error(ErrorCode::kDamaged, "the database is damaged: " + problem,
+  const auto critical = std::ranges::find(report.findings, Severity::kCritical, &Finding::severity);
+  if (critical != report.findings.end()) {
+    throw Error(ErrorCode::kDamaged, "the database is damaged: " + critical->meaning,
                 "litewright restore " + guard.request.path);
   }
-  return "";
+  return fmt::format("{} pages", report.pages);
 }
 
 struct GuardStep {
@@ -260,10 +273,11 @@ StartupReport guard_startup(const StartupRequest& request, const ProcessTable& p
       check.outcome = StartupCheck::Outcome::kSkipped;
       check.message = reason.why;
     } catch (const Error& error) {
+      const std::string disk = error.code() == ErrorCode::kDamaged ? disk_failure(request.path) : "";
       check.outcome = StartupCheck::Outcome::kFailed;
-      check.message = report.message = error.what();
-      report.failure = error.code();
-      report.hint = error.hint();
+      check.message = report.message = disk.empty() ? error.what() : "disk I/O error: " + disk;
+      report.failure = disk.empty() ? error.code() : ErrorCode::kIo;
+      report.hint = disk.empty() ? error.hint() : "look at the disk, and at the kernel's log";
     }
     report.checks.push_back(check);
     if (report.failure) break;

@@ -31,6 +31,8 @@ Error sqlite_error(int rc, const std::string& message) {
     case SQLITE_MISUSE:
     case SQLITE_INTERNAL:
       return Error(ErrorCode::kInternal, message);
+    case SQLITE_IOERR:
+      return Error(ErrorCode::kIo, message, "look at the disk, and at the kernel's log");
     default:
       return Error(ErrorCode::kIo, message);
   }

@@ -7,6 +7,8 @@
 #include <array>
 #include <string_view>
 
+#include "sqlite/distrust.h"
+
 namespace litewright {
 namespace {
 
@@ -31,16 +33,6 @@ OpenMode mode_for(const std::string& path) {
   return has_wal || has_journal ? OpenMode::kReadOnly : OpenMode::kReadWrite;
 }
 
-void lower_limits(sqlite3* handle) {
-  sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_limit(handle, SQLITE_LIMIT_TRIGGER_DEPTH, 10);
-  sqlite3_limit(handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
-  sqlite3_limit(handle, SQLITE_LIMIT_WORKER_THREADS, 0);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-}
-
 }  // namespace
 
 SafeReader::SafeReader(const std::string& path, const Clock& clock, const SafeReaderOptions& options)
@@ -50,7 +42,8 @@ SafeReader::SafeReader(const std::string& path, const Clock& clock, const SafeRe
   }
   const ConnectionOptions opening = {.mode = mode_for(path), .busy_timeout = options.busy_timeout};
   connection_ = std::make_unique<Connection>(path, opening);
-  lower_limits(connection_->handle());
+  distrust_content(*connection_);
+  sqlite3_db_config(connection_->handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   for (const char* pragma : {"PRAGMA query_only=ON", "PRAGMA mmap_size=0", "PRAGMA cell_size_check=ON"}) {
     connection_->execute(pragma);
   }

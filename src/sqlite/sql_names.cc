@@ -23,4 +23,10 @@ bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
+std::string folded_name(std::string_view name) {
+  std::string folded(name);
+  std::ranges::transform(folded, folded.begin(), lower);
+  return folded;
+}
+
 }  // namespace litewright

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/work_limit.h"
 #include "check/integrity.h"
 #include "require.h"
 
@@ -42,8 +43,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     PageSnapshot snapshot(file_path(), kClock);
     SnapshotPages pages(snapshot);
     const SchemaMap schema = read_schema_map(snapshot.connection());
+    const WorkLimit limit(std::chrono::seconds(2));
     const IntegrityReport report = check_integrity(
-        pages, schema, {.database = "fuzz", .threads = 1, .query_time = std::chrono::seconds(2)});
+        pages, schema, {.database = "fuzz", .threads = 1, .give_up = [&] { return limit.spent(); }});
     require(report.findings.size() <= 100);
     if (report.sound() && schema.unparsed.empty()) {
       for (const SchemaTable& table : schema.tables) require(table.root_page.value <= pages.page_count());
