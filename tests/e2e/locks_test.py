@@ -116,8 +116,9 @@ def node_or_none(context):
         if not context.long:
             return None
         folder.mkdir(parents=True, exist_ok=True)
+        headers = {"npm_config_nodedir": "/usr"} if os.path.exists("/usr/include/node/node.h") else {}
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, "better-sqlite3@11.10.0"],
-                       capture_output=True, timeout=COMMAND_SECONDS)
+                       capture_output=True, timeout=COMMAND_SECONDS, env=os.environ | headers)
         if not list(folder.glob("node_modules/better-sqlite3/build/Release/better_sqlite3.node")):
             return None
     return folder

@@ -95,12 +95,6 @@ def mounts(context):
         subprocess.run(["umount", folder], check=True)
 
 
-def locked(context):
-    path = make(context)
-    holder = hold(context, path, "BEGIN IMMEDIATE")
-    failed(guard(context, path, status=75), "database is locked", f"pid {holder.pid}")
-
-
 def schema(context):
     path = make(context)
     script = pathlib.Path(context.path("schema.sql"))
@@ -167,7 +161,6 @@ TESTS = [
     Test("a folder, a volume, a file or a database that is not there is named, each with its status", causes, 5),
     Test("what may not be written is named, with what to type", permissions, 5),
     Test("a full disk and a read-only mount have their status", mounts, 5),
-    Test("who holds the write lock is named", locked, 6),
     Test("a table or column that the schema expects is missed", schema, 5),
     Test("what did not fit into the budget is called skipped", budget, 5),
     Test("DB_RESET=1 is heeded at start-up alone, and the old database is kept", bootstrap, 6),
