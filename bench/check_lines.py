@@ -1,7 +1,7 @@
-"""The lines of what `check` does: the same questions put to PRAGMA. A copy of the database is asked, warm for both."""
-import os, subprocess
+"""The lines of what `check` does: the same questions put to PRAGMA, warm for both; and what a writer notices of it."""
+import contextlib, os, subprocess, sys, threading
 
-import measure, table
+import load_session, measure, table
 
 PEER = ["PRAGMA mmap_size=4000000000", "PRAGMA cache_size=-400000"]  # its best settings
 
@@ -13,26 +13,64 @@ def peak_of(command):
     return used.ru_maxrss * 1024
 
 
-def foreign_keys(bench):
-    """`maintain orphans` on a database that has none is the check alone."""
-    copy = bench.scratch / "keys.db"
-    measure.run("cp", "--reflink=auto", bench.source, copy)
-    actions = {"PRAGMA foreign_key_check": lambda: measure.timed(
-        lambda: measure.run("sqlite3", copy, *PEER, "PRAGMA foreign_key_check"))}
-    ours, peak = None, None
+def asked_of(bench, copy, name, pragma):
+    """A check of ours beside a pragma, in turn; the peak of our memory."""
+    actions, peak = {pragma: lambda: measure.timed(lambda: measure.run("sqlite3", copy, *PEER, pragma))}, None
     if bench.ours:
-        command = [bench.ours.program, "maintain", copy, "orphans"]
-        measure.run(*command)
+        command = [bench.ours.program, "check", copy, "--only", name]
         actions["litewright"] = lambda: measure.timed(lambda: measure.run(*command))
         peak = peak_of(command)
     figures = bench.in_turn(actions)
-    ours = figures.pop("litewright", None)
+    return figures.pop("litewright", None), figures, peak
+
+
+def check(bench):
+    """Integrity with indexes, and foreign keys."""
+    copy, rows = measure.fresh_copy(bench.source, bench.scratch / "checked.db"), []
+    for title, name, pragma, limit in (("integrity + indexes", "integrity", "PRAGMA integrity_check", 1.0),
+                                       ("foreign keys", "foreign-keys", "PRAGMA foreign_key_check", 0.8)):
+        ours, peers, peak = asked_of(bench, copy, name, pragma)
+        rows.append(table.Row(title, ours, table.seconds, peers, pragma, "<= %g s" % limit, None if ours is None else ours <= limit))
+        if peak:
+            rows.append(table.Row("- its memory, peak", peak, table.mib, {}, None, "<= 256 MiB", peak <= 256 * measure.MIB))
     copy.unlink()
-    rows = [table.Row("foreign keys", ours, table.seconds, figures, "PRAGMA foreign_key_check", "<= 0.8 s",
-                      None if ours is None else ours <= 0.8)]
-    if peak:
-        rows.append(table.Row("- its memory, peak", peak, table.mib, {}, None, "<= 256 MiB", peak <= 256 * measure.MIB))
     return rows
 
 
-LINES = {"foreign_keys": foreign_keys}
+@contextlib.contextmanager
+def over_and_over(command):
+    """Runs a command again and again beside what is within."""
+    stop = threading.Event()
+
+    def loop():
+        while not stop.is_set():
+            subprocess.run([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def background(bench):
+    """A writer at full rate, alone and beside check --background, in turn on fresh copies."""
+    if not bench.ours:
+        return []
+    rates = {"alone": [], "beside": []}
+    for _ in range(bench.repeats):
+        for kind, found in rates.items():
+            print("  writer %s check --background" % ("without" if kind == "alone" else "beside"), flush=True)
+            database = measure.fresh_copy(bench.source, bench.scratch / "written.db")
+            command = [bench.ours.program, "check", database, "--background", "--only", "integrity,foreign-keys"]
+            with over_and_over(command) if kind == "beside" else contextlib.nullcontext():
+                said = measure.run(sys.executable, load_session.HERE / "write_load.py", database, str(bench.seconds))
+            found.append(float(load_session.RESULT.search(said).group(1)))
+    alone, beside = (measure.middle(rates[kind]) for kind in ("alone", "beside"))
+    return [table.Row("writer beside check --background", beside, table.rate, {"alone": alone}, "alone", ">= 0.9 x alone",
+                      beside >= 0.9 * alone)]
+
+
+LINES = {"check": check, "background": background}

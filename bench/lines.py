@@ -1,7 +1,7 @@
 """The lines of DESIGN.md's performance table. Each function measures all sides in one go, in turn, and gives rows."""
 import pathlib, random, sqlite3, tempfile, time
 
-import load_session, measure, table, wal_frames
+import check_lines, load_session, measure, table, wal_frames
 from contenders import Litewright, Plain
 from measure import middle
 
@@ -280,4 +280,4 @@ def restore_newest(bench):
 
 
 LINES = {"writer": writer, "bytes": bytes_a_commit, "archived": archived_after, "first": first_backup, "plain": plain_copy, "next": next_backup,
-         "restore": restore_newest}
+         "restore": restore_newest, **check_lines.LINES}

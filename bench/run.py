@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Litewright beside what people use now, in one run; prints the lines of DESIGN.md's performance table.
 
-  run.py [--only writer,bytes,archived,first,next,restore] [--quick] [--repeats N] [--seconds S]
+  run.py [--only writer,bytes,archived,first,plain,next,restore,check,background] [--quick] [--repeats N] [--seconds S]
          [--write docs/performance.md] [--peers]
 
 --quick takes a small database and short loads: shows that everything works, its figures mean little.
