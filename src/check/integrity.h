@@ -31,8 +31,9 @@ struct IntegrityOptions {
   std::uint64_t most_pinned_bytes = 0;  // of the WAL, by our read mark; 0: no bound. Past it: Error{kLocked}
   // True ends the check, at the next leaf or query: Error{kLocked}. Any thread asks. Empty: never.
   std::function<bool()> give_up = {};
-  std::string mend_index = {};  // the remedy of a finding on an index; empty where there is none
-  std::string mend_page = {};   // the remedy of any other
+  std::string mend_index = {};   // the remedy of a finding on an index; empty where there is none
+  std::string mend_unused = {};  // of pages that belong to nothing: nothing is lost with them
+  std::string mend_page = {};    // the remedy of any other
   std::function<void(std::uint64_t done, std::uint64_t all)> progress = {};  // pages
 };
 

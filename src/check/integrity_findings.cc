@@ -145,6 +145,7 @@ void IntegrityFindings::unused(std::vector<PageNumber> pages) {
   if (pages.empty()) return;
   Finding finding = about("integrity.unused_page", "pages",
                           fmt::format("{} pages belong to nothing: {}", pages.size(), ranges(pages)), false);
+  finding.remedy = options_.mend_unused;
   finding.figures.push_back({"pages", static_cast<std::int64_t>(pages.size())});
   finding.figures.push_back(page_figure(pages.front()));
   add(std::move(finding));

@@ -45,6 +45,7 @@ void check_integrity_step(HealthContext& context) {
       .background = context.request.background,
       .give_up = context.give_up(),
       .mend_index = "litewright maintain " + context.request.display + " reindex",
+      .mend_unused = "litewright maintain " + context.request.display + " vacuum",
       .mend_page = "litewright restore " + context.request.display};
   IntegrityReport report = check_integrity(pages, context.schema_map_of_pages(), options);
   for (Finding& finding : report.findings) context.report.findings.push_back(std::move(finding));

@@ -147,7 +147,8 @@ void look_at_statistics(HealthContext& context) {
     context.add({.id = "statistics.missing",
                  .severity = bytes >= kLargeWithoutStatistics ? Severity::kWarning : Severity::kInfo,
                  .figures = {{"size_bytes", static_cast<std::int64_t>(bytes)}},
-                 .meaning = "ANALYZE never ran: the planner guesses how selective each index is"});
+                 .meaning = "ANALYZE never ran: the planner guesses how selective each index is",
+                 .remedy = "litewright maintain " + context.request.display + " analyze"});
     return;
   }
   age_of_statistics(context, statistics_fingerprint(context.connection()));
