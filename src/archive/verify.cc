@@ -184,11 +184,13 @@ class ChainCheck {
     for (const auto& [object, what] : disagreeing_) record_.add_fault(object, what);
   }
 
-  // Goes on behind what an interrupted run proved of the same chain.
+  // Goes on behind what an earlier run proved of the same chain.
   std::optional<ChainFault> prove(const SegmentChain& chain) {
     const std::vector<std::string> before = record_.chain();
     const bool same = before.size() <= chain.segments.size() && before == names_of(chain, before.size());
-    options_.proven_before = same ? before.size() : 0;
+    std::size_t proven = same ? before.size() : 0;
+    while (proven < chain.segments.size() && record_.proven(chain.segments[proven]->name)) ++proven;
+    options_.proven_before = proven;
     options_.stretch_done = [&](std::size_t segments) {
       note_disagreeing();
       record_.set_chain(names_of(chain, segments));
@@ -395,6 +397,12 @@ Soundness check_segments(const ObjectStore& store, const Catalogue& catalogue, c
   record.set_rotation(whole.next);
   report.data_objects = whole.objects.size();
   report.data_bytes = whole.bytes;
+  for (const SegmentEntry& entry : catalogue.segments) {
+    if (!whole.objects.contains(entry.name) || !record.trusted(entry.name)) continue;
+    ++report.trusted_objects;
+    --report.data_objects;
+    report.data_bytes -= entry.size;
+  }
   ByteMeter meter(options, options.subset.everything() ? report.bytes * 2 : whole.bytes);
   Soundness result;
   result.faults = ByteCheck(store, catalogue, whole.objects, record, meter).run(options.threads, report);
@@ -420,7 +428,7 @@ VerifyReport verify_catalogue(const ObjectStore& store, const Catalogue& catalog
                    catalogue.bad_objects.size() + catalogue.retired_segments.size() +
                    (catalogue.identity ? 1 : 0) + (catalogue.retired_before.value > 0 ? 1 : 0);
   record.begin(catalogue.identity ? catalogue.identity->id : store.describe(), options.subset.text(),
-               options.begin);
+               options.begin, options.trust);
   report.resumed_from = record.resumed_from();
   Soundness checked;
   try {
@@ -429,7 +437,9 @@ VerifyReport verify_catalogue(const ObjectStore& store, const Catalogue& catalog
     record.save();
     throw;
   }
-  record.finish();
+  std::vector<std::string> sound_names;
+  for (const SegmentEntry& entry : checked.sound) sound_names.push_back(entry.name);
+  record.finish(sound_names);
   const Faults& faults = checked.faults;
   const std::vector<SegmentEntry>& sound = checked.sound;
 

@@ -22,6 +22,7 @@ struct VerifyDamage {
 struct VerifyReport {
   std::uint64_t data_objects = 0, data_bytes = 0;  // read whole: all, or the subset
   std::optional<WallTime> resumed_from;            // when the run began that this one went on with
+  std::uint64_t trusted_objects = 0;               // of these neither: proven not long ago
   std::uint64_t objects = 0, bytes = 0, commits = 0, page_versions = 0;
   std::vector<VerifyDamage> damage;
   std::vector<MissingRange> missing;
@@ -35,6 +36,9 @@ struct VerifyOptions {
   VerifyRecord* record = nullptr;  // what is done is noted there
   VerifyRecord::Begin begin =
       VerifyRecord::Begin::kResume;  // and, where a run was interrupted, not done again
+  // Objects that a finished run, by the record, read whole and proved at most so long ago are not read again;
+  // 0: all are. What happened to them since is not seen.
+  std::chrono::nanoseconds trust = {};
   // For the unnamed file, as large as the database, that a long history needs; empty: the temporary folder.
   std::string scratch_folder = {};
   std::function<void(std::uint64_t bytes_done, std::uint64_t bytes_all)> progress = {};

@@ -33,11 +33,13 @@ Json read_json(const std::string& path) {
 
 VerifyRecord::VerifyRecord(std::string path, const Clock& clock) : path_(std::move(path)), clock_(clock) {}
 
-void VerifyRecord::begin(const std::string& archive_id, const std::string& subset, Begin begin) {
+void VerifyRecord::begin(const std::string& archive_id, const std::string& subset, Begin begin,
+                         std::chrono::nanoseconds trust) {
   const std::lock_guard lock(mutex_);
   archive_id_ = archive_id;
   subset_ = subset;
   begun_ = clock_.wall();
+  if (trust > std::chrono::nanoseconds(0)) trusted_from_ = begun_ - trust;
   saved_ = clock_.steady();
   if (path_.empty()) return;
   try {
@@ -46,6 +48,7 @@ void VerifyRecord::begin(const std::string& archive_id, const std::string& subse
     checked_ = proven_ = {};
     faults_ = {};
     chain_ = {};
+    sound_ = {};
   } catch (const Error&) {
   }
   next_rotation_ = rotation_;
@@ -55,6 +58,11 @@ void VerifyRecord::load(const std::string& archive_id, const std::string& subset
   const Json json = read_json(path_);
   if (!json.is_object() || json.value("archive", "") != archive_id) return;
   rotation_ = json.value("rotation", std::uint64_t{0});
+  for (const Json& run : json.value("sound", Json::array())) {
+    const WallTime at = parse_time(run.at("at").get<std::string>(), begun_);
+    if (at > begun_) continue;  // the clock was set back
+    for (const Json& object : run.at("objects")) sound_.emplace(object.get<std::string>(), at);
+  }
   const bool same = begin == Begin::kResume && json.contains("begun") && json.value("subset", "") == subset;
   if (!same) return;
   const WallTime then = parse_time(json["begun"].get<std::string>(), begun_);
@@ -72,9 +80,19 @@ std::optional<WallTime> VerifyRecord::resumed_from() const {
   return resumed_ ? std::optional(begun_) : std::nullopt;
 }
 
+bool VerifyRecord::is_trusted(const std::string& object) const {
+  const auto found = sound_.find(object);
+  return found != sound_.end() && found->second >= trusted_from_;
+}
+
+bool VerifyRecord::trusted(const std::string& object) const {
+  const std::lock_guard lock(mutex_);
+  return is_trusted(object);
+}
+
 bool VerifyRecord::checked(const std::string& object) const {
   const std::lock_guard lock(mutex_);
-  return checked_.contains(object);
+  return checked_.contains(object) || is_trusted(object);
 }
 
 void VerifyRecord::add_checked(const std::string& object) {
@@ -84,7 +102,7 @@ void VerifyRecord::add_checked(const std::string& object) {
 
 bool VerifyRecord::proven(const std::string& object) const {
   const std::lock_guard lock(mutex_);
-  return proven_.contains(object);
+  return proven_.contains(object) || is_trusted(object);
 }
 
 void VerifyRecord::add_proven(const std::vector<std::string>& objects) {
@@ -133,9 +151,19 @@ void VerifyRecord::save() {
   write();
 }
 
-void VerifyRecord::finish() {
+void VerifyRecord::finish(const std::vector<std::string>& sound) {
   const std::lock_guard lock(mutex_);
   finished_ = true;
+  std::map<std::string, WallTime> there;
+  for (const std::string& object : sound) {
+    const auto before = sound_.find(object);
+    if (checked_.contains(object) && proven_.contains(object)) {
+      there.emplace(object, begun_);
+    } else if (before != sound_.end()) {
+      there.insert(*before);
+    }
+  }
+  sound_ = std::move(there);
   write();
 }
 
@@ -143,6 +171,10 @@ void VerifyRecord::write() {
   saved_ = clock_.steady();
   if (path_.empty()) return;
   Json json = {{"archive", archive_id_}, {"rotation", finished_ ? next_rotation_ : rotation_}};
+  std::map<WallTime, std::vector<std::string>> sound;
+  for (const auto& [object, at] : sound_) sound[at].push_back(object);
+  for (const auto& [at, objects] : sound)
+    json["sound"].push_back({{"at", format_utc_time(at)}, {"objects", objects}});
   if (!finished_) {
     json["subset"] = subset_;
     json["begun"] = format_utc_time(begun_);

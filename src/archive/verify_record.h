@@ -2,7 +2,8 @@
 // or killed, goes on where it was. Losing the file costs time only.
 //
 // {"archive": id, "subset": "1/7", "begun": UTC, "checked": [object, …], "faults": {object: what, …},
-//  "proven": [object, …], "chain": [object, …], "rotation": N}
+//  "proven": [object, …], "chain": [object, …], "rotation": N, "sound": [{"at": UTC, "objects": [object, …]},
+//  …]}
 #pragma once
 
 #include <cstdint>
@@ -25,9 +26,12 @@ class VerifyRecord {
   static constexpr std::chrono::hours kOldest{24};
   VerifyRecord(std::string path, const Clock& clock);
 
-  // Goes on with what an interrupted run left, or begins anew.
+  // Goes on with what an interrupted run left, or begins anew. What a finished run read whole and found sound
+  // at most `trust` ago counts as checked and proven.
   enum class Begin { kResume, kAnew };
-  void begin(const std::string& archive_id, const std::string& subset, Begin begin);
+  void begin(const std::string& archive_id, const std::string& subset, Begin begin,
+             std::chrono::nanoseconds trust = {});
+  bool trusted(const std::string& object) const;
   // When the run that this one goes on with began; nullopt: it began now.
   std::optional<WallTime> resumed_from() const;
 
@@ -49,11 +53,13 @@ class VerifyRecord {
   static constexpr std::chrono::seconds kSaveInterval{2};
   void save_sometimes();
   void save();
-  // Nothing is left to do: only the rotation is kept.
-  void finish();
+  // Nothing is left to do: the rotation is kept, and of `sound`, the objects that are there and sound, when
+  // each was read whole last.
+  void finish(const std::vector<std::string>& sound);
 
  private:
   void load(const std::string& archive_id, const std::string& subset, Begin begin);
+  bool is_trusted(const std::string& object) const;
   void write();
 
   std::string path_;
@@ -63,6 +69,8 @@ class VerifyRecord {
   WallTime begun_{};
   bool resumed_ = false, finished_ = false;
   std::set<std::string> checked_, proven_;
+  std::map<std::string, WallTime> sound_;  // when a run that finished began to read it
+  WallTime trusted_from_ = WallTime::max();
   std::map<std::string, std::string> faults_;
   std::vector<std::string> chain_;
   std::uint64_t rotation_ = 0, next_rotation_ = 0;

@@ -286,6 +286,30 @@ TEST(Verify, AStoppedRunOfTheWholeNamesTheSameDamageInTheEnd) {
   }
 }
 
+TEST(Verify, WhatWasProvenLatelyIsNotReadAgainWhereThatIsAsked) {
+  const TestFolder folder;
+  Archive archive(4);
+  const std::vector<std::string>& segments = archive.history.segments();
+  const auto run = [&](std::chrono::nanoseconds trust) {
+    VerifyRecord record(folder.path("verify.json"), kClock);
+    return verify_archive(archive.store, {.threads = 1, .record = &record, .trust = trust});
+  };
+  using std::chrono::hours;
+  EXPECT_EQ(run(hours(24)).trusted_objects, 0u);
+  flip(archive.store, segments[2], 70);
+  EXPECT_EQ(run(hours(24)).trusted_objects, segments.size());
+  EXPECT_TRUE(run(hours(24)).damage.empty());
+  archive.add_snapshot(Txid(30));
+  const VerifyReport with_new = run(hours(24));
+  EXPECT_EQ(with_new.trusted_objects, segments.size());
+  EXPECT_EQ(with_new.data_objects, 1u);
+  // Asked for all, it sees the old object's damage, and from then on knows it to be damaged.
+  EXPECT_EQ(run({}).damage.size(), 1u);
+  const VerifyReport again = run(hours(24));
+  EXPECT_EQ(again.damage.size(), 1u);
+  EXPECT_GE(again.data_objects, 1u);
+}
+
 TEST(Verify, ARecordThatCannotBeReadIsAsIfThereWereNone) {
   const TestFolder folder;
   const std::string file = folder.path("verify.json");
