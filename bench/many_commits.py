@@ -36,6 +36,7 @@ def commands(program, archive, commits, out, every):
     yield "restore --at", [program, "restore", *common, "--at", "2023-11-20T14:03:05Z", "-o", out]
     yield "verify --read-data-subset 1/10", [program, "verify", *common, "--restart", "--read-data-subset", "1/10"]
     yield "verify", [program, "verify", *common, "--restart"]
+    yield "verify --proven-within 7d", [program, "verify", *common, "--proven-within", "7d"]  # after the one before
 
 
 def main():

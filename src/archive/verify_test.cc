@@ -299,10 +299,12 @@ TEST(Verify, WhatWasProvenLatelyIsNotReadAgainWhereThatIsAsked) {
   flip(archive.store, segments[2], 70);
   EXPECT_EQ(run(hours(24)).trusted_objects, segments.size());
   EXPECT_TRUE(run(hours(24)).damage.empty());
+  flip(archive.store, segments[2], 70);
   archive.add_snapshot(Txid(30));
   const VerifyReport with_new = run(hours(24));
   EXPECT_EQ(with_new.trusted_objects, segments.size());
   EXPECT_EQ(with_new.data_objects, 1u);
+  flip(archive.store, segments[2], 70);
   // Asked for all, it sees the old object's damage, and from then on knows it to be damaged.
   EXPECT_EQ(run({}).damage.size(), 1u);
   const VerifyReport again = run(hours(24));
