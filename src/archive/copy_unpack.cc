@@ -88,9 +88,8 @@ void load_sql(Pieces& pieces, Bytes piece, const std::string& name, DurableFile&
   const bool was_wal = dump_says_wal(text_of(piece));
   try {
     Connection connection(out.temporary().string(), ConnectionOptions{.mode = OpenMode::kReadWrite});
-    for (const char* pragma :
-         {"PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-16000",
-          "PRAGMA locking_mode=EXCLUSIVE", "PRAGMA trusted_schema=OFF"}) {
+    for (const char* pragma : {"PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF",
+                               "PRAGMA cache_size=-16000", "PRAGMA locking_mode=EXCLUSIVE"}) {
       connection.execute(pragma);
     }
     {

@@ -113,7 +113,6 @@ class Maker {
     }
     check(*scratch);  // what is damaged can still be read, as something else
     Connection connection(scratch->temporary().string(), ConnectionOptions{.mode = OpenMode::kImmutable});
-    connection.execute("PRAGMA trusted_schema=OFF");
     dump_into_out(connection, [this](std::uint64_t rows) { stage("dump rows")(rows, 0); });
     finish_sql();
   }

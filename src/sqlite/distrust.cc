@@ -13,10 +13,6 @@ void distrust_content(Connection& connection) {
   sqlite3_limit(handle, SQLITE_LIMIT_TRIGGER_DEPTH, 10);
   sqlite3_limit(handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
   sqlite3_limit(handle, SQLITE_LIMIT_WORKER_THREADS, 0);
-  // 3.40.1 counts ->> among the functions that an untrusted schema may not use, and would call a database
-  // that indexes JSON malformed. What could harm is not here: no function of ours, and no extension can be
-  // loaded.
-  sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
 }
 

@@ -44,7 +44,6 @@ PageSnapshot::~PageSnapshot() = default;
 void PageSnapshot::open(const std::string& path, OpenMode mode) {
   connection_ = std::make_unique<Connection>(path, ConnectionOptions{.mode = mode});
   connection_->execute("PRAGMA mmap_size=0");
-  connection_->execute("PRAGMA trusted_schema=OFF");
   begin_read();
   std::array<std::byte, 100> header{};
   LiveFiles(*connection_, LiveFiles::WalParts::kNone).read_main(0, header);

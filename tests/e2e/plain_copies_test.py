@@ -17,6 +17,9 @@ FORMS = ("db", "db.zst", "db.gz", "sql", "sql.gz")
 
 # What a dump has to carry: each line is a trap of its own.
 SCHEMA = """
+CREATE TABLE documents(j TEXT);
+CREATE INDEX documents_a ON documents(j ->> '$.a');
+INSERT INTO documents VALUES('{"a": 1}'), ('{"a": "x"}');
 PRAGMA user_version=7; PRAGMA application_id=1234;
 CREATE TABLE settings(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE hidden(a, "we ird""col" REAL, g AS (a*2), h AS (length(a)) STORED);
