@@ -46,7 +46,6 @@ class IntegrityCheck {
   void compare();
   void name_rows(std::size_t index);
   void name_unchecked();
-  void meanwhile(std::uint64_t pages);
 
   PageSource& source_;
   const SchemaMap& schema_;
@@ -79,18 +78,6 @@ void IntegrityCheck::read_header() {
   }
 }
 
-// The WAL can't be copied back while we look: not for ever.
-void IntegrityCheck::meanwhile(std::uint64_t pages) {
-  if (options_.progress) options_.progress(pages, source_.page_count());
-  if (options_.most_pinned_bytes == 0) return;
-  const SnapshotHold hold = source_.hold();
-  if (hold.pinned_bytes <= options_.most_pinned_bytes) return;
-  throw Error(ErrorCode::kLocked,
-              fmt::format("{}: gave up the check: its read mark pins {} bytes of the WAL, more than {}",
-                          options_.database, hold.pinned_bytes, options_.most_pinned_bytes),
-              "check when less is written, or raise --wal-ceiling");
-}
-
 void IntegrityCheck::walk() {
   const bool auto_vacuum = header_.auto_vacuum() != AutoVacuum::kNone;
   const PageNumber lock = lock_page(source_.page_size());
@@ -105,7 +92,10 @@ void IntegrityCheck::walk() {
       {.threads = options_.threads,
        .background = options_.background,
        .pointer_map = auto_vacuum,
-       .meanwhile = [&](std::uint64_t pages) { meanwhile(pages); },
+       .meanwhile =
+           [&](std::uint64_t pages) {
+             if (options_.progress) options_.progress(pages, source_.page_count());
+           },
        .give_up = options_.give_up},
       [&] { return std::make_unique<RowJudge>(plan_, options_.agreement, row_fault); },
       [&](const TreeFault& fault) { findings_->tree(fault); },

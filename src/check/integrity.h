@@ -28,7 +28,6 @@ struct IntegrityOptions {
   bool background = false;    // one thread that runs only when nobody else wants to
   unsigned threads = 0;       // 0: one a core
   std::size_t most_findings = 100;
-  std::uint64_t most_pinned_bytes = 0;  // of the WAL, by our read mark; 0: no bound. Past it: Error{kLocked}
   // True ends the check, at the next leaf or query: Error{kLocked}. Any thread asks. Empty: never.
   std::function<bool()> give_up = {};
   std::string mend_index = {};   // the remedy of a finding on an index; empty where there is none
@@ -47,9 +46,9 @@ struct IntegrityReport {
   bool sound() const;  // no critical finding, none left out
 };
 
-// Throws Error{kLocked} as said, Error{kIo}, and what `progress` throws. Damage is never thrown. A schema
-// that can't be parsed (SchemaMap::unparsed) is a finding; its trees are not known, so pages are not counted
-// then.
+// Throws Error{kLocked} where it is given up, Error{kIo}, and what `progress` throws. Damage is never thrown.
+// A schema that can't be parsed (SchemaMap::unparsed) is a finding; its trees are not known, so pages are not
+// counted then.
 IntegrityReport check_integrity(PageSource& source, const SchemaMap& schema, const IntegrityOptions& options);
 
 }  // namespace litewright

@@ -7,6 +7,8 @@
 
 #include "archive/state_folder.h"
 #include "base/process_table_linux.h"
+#include "base/time_text.h"
+#include "check/idle_thread_linux.h"
 #include "cli/archive_place.h"
 #include "cli/check_startup.h"
 #include "cli/commands.h"
@@ -65,6 +67,7 @@ HealthRequest health_request(const Invocation& invocation, const ArchivePlace& p
     request.rules = settings->rules;
     if (!settings->journal_mode.empty()) request.journal_mode = settings->journal_mode;
   }
+  if (const auto ceiling = invocation.value("wal-ceiling")) request.wal_ceiling = parse_size(*ceiling);
   for (const std::string& text : invocation.all("threshold")) {
     const auto [name, limits] = name_and_value("threshold", text);
     request.thresholds.set(name, limits);
@@ -111,6 +114,7 @@ int run_check(const Invocation& invocation) {
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
   HealthRequest request = health_request(invocation, place);
   limit_sqlite_memory(sqlite_memory_for(place.database));
+  if (request.background) make_this_thread_idle();  // and so all that it starts
   std::optional<HardStop> stop(std::in_place, place.display, work_allowed(request) + HardStop::kLastWord);
   request.database_done = [&stop] { stop.reset(); };
   const LinuxProcessTable processes;
@@ -148,40 +152,43 @@ Command check_command() {
                       "default; --quick "
                       "leaves out what reads every index and every child row.\n\n" +
                       check_list(),
-       .options = {{.name = "quick", .help = "leave out the agreement of indexes, and keys"},
-                   {.name = "full", .help = "everything (the default)"},
-                   {.name = "background", .help = "one idle-class thread: slower, and in nobody's way"},
-                   {.name = "only",
-                    .value = "CHECKS",
-                    .help = "these checks alone: integrity,foreign-keys",
-                    .repeatable = true},
-                   {.name = "skip", .value = "CHECKS", .help = "all but these", .repeatable = true},
-                   {.name = "fail-on",
-                    .value = "SEVERITY",
-                    .help = "what makes the exit status other than 0 (default warning)",
-                    .choices = {"warning", "critical"}},
-                   {.name = "format",
-                    .value = "FORMAT",
-                    .help = "how it is printed (default text)",
-                    .choices = {"text", "json", "nagios", "health+json", "prometheus"}},
-                   {.name = "threshold",
-                    .value = "NAME=W,C",
-                    .help = "other limits: wal=200MB,400MB; off for none",
-                    .repeatable = true},
-                   {.name = "min-rows",
-                    .value = "TABLE=N",
-                    .help = "the table must have N rows at least",
-                    .repeatable = true},
-                   {.name = "config",
-                    .value = "FILE",
-                    .help = "litewright.toml (default ./, then /etc/litewright/)"},
-                   {.name = "startup", .help = "may the application start on it? heeds DB_RESET=1"},
-                   {.name = "schema",
-                    .value = "FILE",
-                    .help = "with --startup: SQL whose tables must be there"},
-                   {.name = "budget",
-                    .value = "TIME",
-                    .help = "with --startup: how long the pages may be looked through (default 5s)"}},
+       .options =
+           {{.name = "quick", .help = "leave out the agreement of indexes, and keys"},
+            {.name = "full", .help = "everything (the default)"},
+            {.name = "background", .help = "one idle-class thread: slower, and in nobody's way"},
+            {.name = "wal-ceiling",
+             .value = "SIZE",
+             .help =
+                 "the most of the WAL that reading may pin (default 1GiB); beyond it the check is skipped"},
+            {.name = "only",
+             .value = "CHECKS",
+             .help = "these checks alone: integrity,foreign-keys",
+             .repeatable = true},
+            {.name = "skip", .value = "CHECKS", .help = "all but these", .repeatable = true},
+            {.name = "fail-on",
+             .value = "SEVERITY",
+             .help = "what makes the exit status other than 0 (default warning)",
+             .choices = {"warning", "critical"}},
+            {.name = "format",
+             .value = "FORMAT",
+             .help = "how it is printed (default text)",
+             .choices = {"text", "json", "nagios", "health+json", "prometheus"}},
+            {.name = "threshold",
+             .value = "NAME=W,C",
+             .help = "other limits: wal=200MB,400MB; off for none",
+             .repeatable = true},
+            {.name = "min-rows",
+             .value = "TABLE=N",
+             .help = "the table must have N rows at least",
+             .repeatable = true},
+            {.name = "config",
+             .value = "FILE",
+             .help = "litewright.toml (default ./, then /etc/litewright/)"},
+            {.name = "startup", .help = "may the application start on it? heeds DB_RESET=1"},
+            {.name = "schema", .value = "FILE", .help = "with --startup: SQL whose tables must be there"},
+            {.name = "budget",
+             .value = "TIME",
+             .help = "with --startup: how long the pages may be looked through (default 5s)"}},
        .examples = {{"litewright check app.db", "everything"},
                     {"litewright check app.db --quick --skip locks", "a look every few hours"},
                     {"litewright check app.db --only integrity,foreign-keys", "the content alone"},

@@ -28,7 +28,7 @@ struct HealthRequest {
   std::string path = {};     // the file, absolute
   std::string display = {};  // as it was named
   CheckDepth depth = CheckDepth::kFull;
-  bool background = false;             // one idle-class thread for the long readings
+  bool background = false;             // one thread at a time; the caller made it idle
   std::vector<std::string> only = {};  // names of health_checks(); empty: all
   std::vector<std::string> skip = {};
   Thresholds thresholds = {};
@@ -37,6 +37,7 @@ struct HealthRequest {
   std::optional<std::string> journal_mode = {};  // what it should be
   const ObjectStore* archive = nullptr;          // null: there is none to look at
   std::string archive_name = {};
+  std::uint64_t wal_ceiling = 1u << 30;      // bytes of the WAL that the read mark of a long reading may pin
   std::string state_folder = {};             // what is remembered from check to check; empty: nothing
   std::function<void()> database_done = {};  // called when the archive alone is left to look at
 };

@@ -1,7 +1,10 @@
 // The steps that read content: integrity, foreign keys, hierarchies, rules.
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "base/error.h"
+#include "base/time_text.h"
 #include "check/foreign_keys.h"
 #include "check/hierarchy.h"
 #include "check/integrity.h"
@@ -35,19 +38,62 @@ void check_least_rows(HealthContext& context) {
   }
 }
 
+// Ends a long reading that does more than a sound file can ask for, or whose read mark pins more of the WAL
+// than it may: nothing behind the mark can be copied back meanwhile.
+class Patience {
+ public:
+  explicit Patience(HealthContext& context) : context_(context), pages_(context.pages()) {}
+
+  // For any thread.
+  std::function<bool()> give_up() {
+    return [this] { return context_.limit.spent() || pins_too_much(); };
+  }
+
+  template <class Reading>
+  auto during(const Reading& reading) {
+    try {
+      return reading();
+    } catch (const Error&) {
+      if (!too_much_) throw;
+      context_.drop_pages();
+      throw StepSkipped{
+          fmt::format("its read mark pinned more than {} of the WAL: check when less is "
+                      "written, or raise --wal-ceiling",
+                      format_size(context_.request.wal_ceiling))};
+    }
+  }
+
+ private:
+  bool pins_too_much() {
+    constexpr std::uint32_t kAskedBetweenLooks = 64;
+    if (!too_much_ && asked_++ % kAskedBetweenLooks == 0 &&
+        pages_.hold().pinned_bytes > context_.request.wal_ceiling) {
+      too_much_ = true;
+    }
+    return too_much_;
+  }
+
+  HealthContext& context_;
+  PageSnapshot& pages_;
+  std::atomic<bool> too_much_ = false;
+  std::atomic<std::uint32_t> asked_ = 0;
+};
+
 }  // namespace
 
 void check_integrity_step(HealthContext& context) {
   SnapshotPages pages(context.pages());
+  Patience patience(context);
   const IntegrityOptions options = {
       .database = context.report.database,
       .agreement = context.request.depth == CheckDepth::kFull,
       .background = context.request.background,
-      .give_up = context.give_up(),
+      .give_up = patience.give_up(),
       .mend_index = "litewright maintain " + context.request.display + " reindex",
       .mend_unused = "litewright maintain " + context.request.display + " vacuum",
       .mend_page = "litewright restore " + context.request.display};
-  IntegrityReport report = check_integrity(pages, context.schema_map_of_pages(), options);
+  IntegrityReport report =
+      patience.during([&] { return check_integrity(pages, context.schema_map_of_pages(), options); });
   for (Finding& finding : report.findings) context.report.findings.push_back(std::move(finding));
   if (report.findings_left_out == 0) return;
   context.add({.id = "integrity.more",
@@ -57,9 +103,11 @@ void check_integrity_step(HealthContext& context) {
 }
 
 void check_foreign_keys_step(HealthContext& context) {
-  ForeignKeyOptions options = {.give_up = context.give_up()};
+  Patience patience(context);
+  ForeignKeyOptions options = {.give_up = patience.give_up()};
   if (context.request.background) options.threads = 1;
-  const auto results = check_foreign_keys(context.pages(), context.schema_map_of_pages(), options);
+  const auto results = patience.during(
+      [&] { return check_foreign_keys(context.pages(), context.schema_map_of_pages(), options); });
   for (Finding& finding : foreign_key_findings(results, context.report.database)) {
     context.report.findings.push_back(std::move(finding));
   }
