@@ -286,7 +286,7 @@ TEST(SqliteLibrary, IsFoundWhereverTheFileIsCutIntoPieces) {
   const std::string id = "2022-12-28 14:03:47 " + std::string(60, 'a') + "alt1";
   const std::string file = std::string(300, '\0') + "SQLite format 3\0"s + std::string(50, '.') +
                            "\0003.0.19\0"s + std::string(900, '.') + "\0"s + id + "\0"s +
-                           std::string(100, '.') + "\0003.40.1\0"s + std::string(300, '.');
+                           std::string(100, '.') + "\0013.40.1\0"s + std::string(300, '.');
   for (std::size_t cut = 0; cut <= file.size(); ++cut) {
     SqliteSearch search;
     const auto bytes = std::as_bytes(std::span(file));

@@ -9,7 +9,7 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kMagic = "SQLite format 3\0"sv;
-constexpr std::string_view kVersionStart = "\0003."sv;  // a text that begins with "3."
+constexpr std::string_view kVersionStart = "3."sv;
 constexpr std::string_view kSourceIdStart = "\00020"sv;
 // NUL, "2022-12-28 14:03:47 ", at least 60 digits of a hash.
 constexpr std::string_view kSourceIdShape = "2ddd-dd-dd dd:dd:dd "sv;
@@ -18,9 +18,10 @@ constexpr std::size_t kLongestHash = 64;
 constexpr std::size_t kLongestVersion = 12;
 // Longer than anything looked for.
 constexpr std::size_t kOverlap = 128;
-constexpr std::size_t kMostVersions = 256;  // other programs' numbers look alike
+constexpr std::size_t kMostVersions = 1024;  // other programs' numbers look alike
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 bool is_hash_digit(char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); }
 
 // The source id at the beginning of `text`; empty where there is none.
@@ -71,7 +72,9 @@ void SqliteSearch::look_at(std::string_view text, std::size_t offset) {
     source_id_offset_ = offset + at;
   });
   for_each(text, kVersionStart, [&](std::size_t at) {
-    const std::string_view version = version_at(text.substr(at + 1));
+    // Where a text begins: behind the NUL of another, or behind any table of bytes.
+    if (at == 0 || is_printable(text[at - 1])) return;
+    const std::string_view version = version_at(text.substr(at));
     if (version.empty() || versions_.size() >= kMostVersions) return;
     versions_.push_back({.offset = offset + at, .text = std::string(version)});
   });
