@@ -227,7 +227,7 @@ void Follower::Comparison::hindered(Entry by) {
   if (now() - *hindered_since_ < (busy ? kWarnBusyAfter : kWarnAfter)) return;
   if (until_ == Until::kArchived) {
     throw Error(ErrorCode::kLocked, describe(by),
-                busy ? "try again, or see who holds it: fuser FILE, /proc/locks"
+                busy ? "try again; who holds it: litewright locks DB"
                      : "start the application, or open it once: sqlite3 FILE 'PRAGMA schema_version'");
   }
   if (!warned_) follower_.warn(describe(by) + ": nothing new is archived until then");

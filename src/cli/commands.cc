@@ -14,6 +14,7 @@ CommandTable make_command_table() {
   table.push_back(check_command());
   table.push_back(stats_command());
   table.push_back(maintain_command());
+  table.push_back(runs_command());
   table.push_back(locks_command());
   table.push_back(tables_command());
   table.push_back(schema_command());

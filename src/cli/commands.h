@@ -22,6 +22,7 @@ Command protect_command();
 Command prune_command();
 Command reset_command();
 Command restore_command();
+Command runs_command();
 Command schema_command();
 Command sql_command();
 Command stats_command();

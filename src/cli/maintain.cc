@@ -10,7 +10,9 @@
 #include "cli/commands.h"
 #include "cli/maintain_actions.h"
 #include "cli/point_before.h"
+#include "config/configuration.h"
 #include "operate/in_the_way_linux.h"
+#include "operate/maintenance_plan.h"
 
 namespace litewright {
 namespace {
@@ -22,12 +24,18 @@ struct Action {
 };
 
 constexpr std::array kActions = {
+    Action{"hourly", run_maintain_plan, nullptr},
+    Action{"daily", run_maintain_plan, nullptr},
+    Action{"weekly", run_maintain_plan, nullptr},
+    Action{"monthly", run_maintain_plan, nullptr},
     Action{"checkpoint", run_maintain_checkpoint, nullptr},
     Action{"analyze", run_maintain_analyze, "a table"},
     Action{"optimize", run_maintain_optimize, nullptr},
     Action{"vacuum", run_maintain_vacuum, nullptr},
     Action{"reindex", run_maintain_reindex, "an index or a table"},
     Action{"orphans", run_maintain_orphans, nullptr},
+    Action{"rows", run_maintain_rows, "archive"},
+    Action{"copies", run_maintain_copies, "a folder"},
 };
 
 int run_maintain(const Invocation& invocation) {
@@ -37,6 +45,10 @@ int run_maintain(const Invocation& invocation) {
     throw Error(ErrorCode::kUsage, fmt::format("{} takes no name", named),
                 named == "orphans" ? "one table's: --table " + *invocation.value("NAME")
                                    : "litewright help maintain");
+  }
+  if (named != "rows" && invocation.value("TABLE")) {
+    throw Error(ErrorCode::kUsage, fmt::format("unexpected '{}'", *invocation.value("TABLE")),
+                "litewright help maintain");
   }
   return action->run(invocation);
 }
@@ -65,12 +77,32 @@ std::vector<Option> maintain_options() {
       {.name = "set-aside",
        .value = "TABLE",
        .help = "orphans: move them to this table, which is made where it does not exist"},
-      {.name = "dry-run", .help = "vacuum, reindex, orphans: say what would be done, change nothing"},
+      {.name = "column", .value = "C", .help = "rows: the column that says how old a row is"},
+      {.name = "older-than", .value = "AGE", .help = "rows, copies: 90d, 2w (copies: default 30d)"},
+      {.name = "before", .value = "TIME", .help = "rows: older than that time instead"},
+      {.name = "into",
+       .value = "TABLE",
+       .help = "rows: the table that they go to (default TABLE_archive; in another database TABLE)"},
+      {.name = "to",
+       .value = "FILE",
+       .help = "rows: another database, FILE.csv or FILE.csv.zst; copies: the folder they go to"},
+      {.name = "config", .value = "FILE", .help = "litewright.toml (default ./, then /etc/litewright/)"},
+      {.name = "dry-run",
+       .help = "all but checkpoint, analyze, optimize: say what would be done, change nothing"},
       {.name = "wait", .value = "TIME", .help = "how long to wait for a lock (default 30s; checkpoint 10s)"},
-      {.name = "no-restore-point", .help = "reindex, orphans: make no point to go back to"}};
+      {.name = "no-restore-point", .help = "reindex, orphans, rows: make no point to go back to"}};
 }
 
 }  // namespace
+
+bool in_busy_hours(const Invocation& invocation, const ArchivePlace& place) {
+  const Configuration configuration = find_configuration(invocation.value("config"));
+  const DatabaseSettings* settings = configuration.of(place.database);
+  constexpr std::size_t kClockAt = 11;  // of "2026-11-20 14:03:05"
+  return settings != nullptr &&
+         within_hours(settings->busy_hours,
+                      format_local_time(invocation.session.clock.wall()).substr(kClockAt, 5));
+}
 
 std::string seconds_text(std::chrono::duration<double> seconds) {
   return format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(seconds));
@@ -121,27 +153,47 @@ Command maintain_command() {
            "nothing cascades to rows that were not listed; a row that others point at is left by --delete "
            "and "
            "--set-aside. The application's triggers run.\n\n"
-           "Before reindex and orphans change anything a point to go back to is made: in the archive where "
+           "rows archive TABLE moves rows that are older than a cutoff out of it: to a table beside it, to "
+           "another database, or to a CSV file. In batches, each copied, made durable, read back, and only "
+           "then deleted; interrupted, it goes on where it was. Rows that others point at stay.\n\n"
+           "copies FOLDER moves plain copies that are older to a folder on cheaper storage, one below it a "
+           "month; "
+           "each is read back there before it goes here.\n\n"
+           "hourly, daily, weekly and monthly run the plans: checkpoint, statistics, checks, backup, verify, "
+           "VACUUM where it is worth it, with what was before and after each step. --dry-run prints their "
+           "command lines. litewright runs shows what was run.\n\n"
+           "Before reindex, orphans and rows change anything a point to go back to is made: in the archive "
+           "where "
            "there is one, else a plain copy beside the database.",
        .options = maintain_options(),
-       .examples = {{"litewright maintain app.db checkpoint --mode truncate", "the WAL has grown: empty it"},
-                    {"litewright maintain app.db analyze", "fresh statistics for all tables, in moments"},
-                    {"litewright maintain app.db vacuum --dry-run", "how much is free, what it would take"},
-                    {"litewright maintain app.db vacuum --auto-vacuum incremental",
-                     "once; afterwards vacuum works in small steps"},
-                    {"litewright maintain app.db orphans", "which rows point at nothing"},
-                    {"litewright maintain app.db orphans --table orders --set-aside lost_orders",
-                     "move them out of the way, keep them"},
-                    {"litewright maintain app.db reindex --damaged", "make damaged indexes anew"}},
-       .exit_statuses = {{1, "orphans: some are left, because other rows point at them"},
+       .examples =
+           {{"litewright maintain app.db daily", "the daily plan, as from cron"},
+            {"litewright maintain app.db checkpoint --mode truncate", "the WAL has grown: empty it"},
+            {"litewright maintain app.db analyze", "fresh statistics for all tables, in moments"},
+            {"litewright maintain app.db vacuum --dry-run", "how much is free, what it would take"},
+            {"litewright maintain app.db vacuum --auto-vacuum incremental",
+             "once; afterwards vacuum works in small steps"},
+            {"litewright maintain app.db orphans", "which rows point at nothing"},
+            {"litewright maintain app.db orphans --table orders --set-aside lost_orders",
+             "move them out of the way, keep them"},
+            {"litewright maintain app.db reindex --damaged", "make damaged indexes anew"},
+            {"litewright maintain app.db rows archive orders --column shipped_at --older-than 365d --to "
+             "orders-old.csv.zst",
+             "last year's rows into a file"}},
+       .exit_statuses = {{1, "plans: warnings; orphans: some are left, because other rows point at them"},
+                         {2, "plans: critical findings"},
                          {65, "reindex: rows forbid it, or the table itself is damaged"},
                          {74, "vacuum: the disk has not the room for it"},
                          {75, "somebody is in the way, or it was stopped: run it again"}},
        .run = run_maintain});
   command.positionals.push_back({.name = "ACTION", .help = "what to do", .choices = std::move(names)});
-  command.positionals.push_back({.name = "NAME",
-                                 .help = "analyze: a table; reindex: an index or a table (default: all)",
-                                 .count = Positional::Count::kOptional});
+  command.positionals.push_back(
+      {.name = "NAME",
+       .help = "analyze: a table; reindex: an index or a table (default: all); rows: archive; "
+               "copies: a folder of plain copies",
+       .count = Positional::Count::kOptional});
+  command.positionals.push_back(
+      {.name = "TABLE", .help = "rows archive: whose rows", .count = Positional::Count::kOptional});
   return command;
 }
 

@@ -16,9 +16,15 @@ int run_maintain_checkpoint(const Invocation& invocation);
 int run_maintain_analyze(const Invocation& invocation);
 int run_maintain_optimize(const Invocation& invocation);
 int run_maintain_vacuum(const Invocation& invocation);
+int run_maintain_rows(const Invocation& invocation);
+int run_maintain_plan(const Invocation& invocation);
+int run_maintain_copies(const Invocation& invocation);
 
 // --wait, and who is in the way where that was not long enough.
 WritePatience maintain_patience(const Invocation& invocation, const ArchivePlace& place);
+
+// Of litewright.toml, for this database.
+bool in_busy_hours(const Invocation& invocation, const ArchivePlace& place);
 
 std::string seconds_text(std::chrono::duration<double> seconds);
 

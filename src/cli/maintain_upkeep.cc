@@ -256,6 +256,10 @@ int run_maintain_vacuum(const Invocation& invocation) {
   const Clock& clock = invocation.session.clock;
   const VacuumRequest request = vacuum_request(invocation, place);
   const bool dry_run = invocation.flag("dry-run");
+  if (!dry_run && !request.force && in_busy_hours(invocation, place)) {
+    throw Error(ErrorCode::kLocked, place.display + ": these are its busy hours (litewright.toml)",
+                "later, or all the same: --force");
+  }
   VacuumPlan plan;
   VacuumReport report;
   {

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/help_text.h"
+#include "operate/in_the_way_linux.h"
 
 namespace litewright {
 
@@ -40,6 +41,19 @@ int report(const Error& error, std::span<const std::string> words, const Program
   return error.exit_status();
 }
 
+// SQLite says "database is locked" and no more: who it was is looked up, for those who are still there.
+Error with_who(const Error& error, const Invocation& invocation) {
+  const std::string message = error.what();
+  const bool by_sqlite = message.find("database is locked") != std::string::npos;
+  if (error.code() != ErrorCode::kLocked || !by_sqlite || !invocation.values.contains("DB")) return error;
+  const DatabaseLocation location = invocation.database();
+  if (location.kind != DatabaseKind::kSqlite) return error;
+  const std::string who =
+      in_the_way_text(look_who_is_in_the_way(location.path, location.display, LockWish::kWrite));
+  if (who.empty()) return error;
+  return {error.code(), fmt::format("{}: {}", message, who), "litewright locks " + location.display};
+}
+
 int run(const CommandTable& table, std::span<const std::string> words,
         const ProgramSurroundings& surroundings) {
   ParsedLine parsed = parse_command_line(table, words);
@@ -58,9 +72,14 @@ int run(const CommandTable& table, std::span<const std::string> words,
     return 0;
   }
   Session session = {output, surroundings.clock, surroundings.environment};
-  const int status = parsed.command->run(Invocation{*parsed.command, session, std::move(parsed.values)});
-  output.flush();
-  return status;
+  const Invocation invocation{*parsed.command, session, std::move(parsed.values)};
+  try {
+    const int status = parsed.command->run(invocation);
+    output.flush();
+    return status;
+  } catch (const Error& error) {
+    throw with_who(error, invocation);
+  }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace litewright {
 
 std::span<const ConfigKey> config_keys() {
   using enum ConfigKind;
-  static constexpr std::array<ConfigKey, 23> kKeys = {{
+  static constexpr std::array<ConfigKey, 26> kKeys = {{
       {"http", "listen", kText, "\"127.0.0.1:7070\"", "where serve answers"},
       {"database", "path", kText, "", "the file, or a URL as applications write it; or"},
       {"database", "glob", kText, "", "many files: \"/data/tenants/*.db\""},
@@ -14,6 +14,10 @@ std::span<const ConfigKey> config_keys() {
       {"database", "archive", kTexts, "PATH-archive", "a folder or URL, or a list of them"},
       {"database", "files", kTexts, "[]", "companions (keys, OAuth state) kept with each named point"},
       {"database", "journal_mode", kText, "\"\"", "what it should be; another one is a warning"},
+      {"database", "busy_hours", kText, "\"\"", "\"08:00-18:00\", local: no VACUUM then"},
+      {"database", "copies", kText, "\"\"",
+       "a folder of plain copies; with cold, the monthly plan moves old ones"},
+      {"database", "cold", kText, "\"\"", "the folder on cheaper storage that they go to"},
       {"database.schedule", "hourly", kText, "\"\"", "cron expression of the hourly maintenance"},
       {"database.schedule", "daily", kText, "\"\"", "of the daily one"},
       {"database.schedule", "weekly", kText, "\"\"", "of the weekly one"},

@@ -116,6 +116,9 @@ class Reader {
                                  .archives = texts(table, "archive"),
                                  .files = texts(table, "files"),
                                  .journal_mode = text(table, "journal_mode"),
+                                 .busy_hours = text(table, "busy_hours"),
+                                 .copies = text(table, "copies"),
+                                 .cold = text(table, "cold"),
                                  .schedule = all_texts(table, "schedule"),
                                  .service = all_texts(table, "service")};
     if (settings.path.empty() == settings.glob.empty())

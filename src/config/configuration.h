@@ -24,6 +24,8 @@ struct DatabaseSettings {
   std::vector<std::string> archives = {};            // empty: DB-archive beside the database
   std::vector<std::string> files = {};               // companions kept with each named point
   std::string journal_mode = {};                     // what it should be; empty: nothing is expected
+  std::string busy_hours = {};                       // "08:00-18:00", local; empty: none
+  std::string copies = {}, cold = {};                // folders of plain copies: new ones, old ones
   std::map<std::string, std::string> schedule = {};  // by "hourly", "daily", "weekly", "monthly": cron
   std::map<std::string, std::string> service = {};   // by "stop", "start", "restart", "status": commands
   std::string health_url = {}, health_query = {};

@@ -12,7 +12,7 @@ Error sqlite_error(int rc, const std::string& message) {
   switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      return Error(ErrorCode::kLocked, message, "try again, or see who holds it: fuser FILE, /proc/locks");
+      return Error(ErrorCode::kLocked, message, "try again; who holds it: litewright locks DB");
     case SQLITE_CORRUPT:
       return Error(ErrorCode::kDamaged, message, "restore it from its archive: litewright restore DB");
     case SQLITE_NOTADB:
@@ -135,6 +135,10 @@ void Statement::bind(int index, std::int64_t value) { sqlite3_bind_int64(stateme
 
 void Statement::bind(int index, std::string_view value) {
   sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
+}
+
+void Statement::bind_column(int index, const Statement& row, int column) {
+  sqlite3_bind_value(statement_, index, sqlite3_column_value(row.statement_, column));
 }
 
 bool Statement::step() {

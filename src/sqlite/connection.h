@@ -38,7 +38,8 @@ class Statement {
 
   void bind(int index, std::int64_t value);  // 1 is the first
   void bind(int index, std::string_view value);
-  bool step();  // true: a row is there; false: done
+  void bind_column(int index, const Statement& row, int column);  // the value as it is, of any type
+  bool step();                                                    // true: a row is there; false: done
   void reset();
 
   // Behind the statement something else than blanks follows in the text: only the first was

@@ -1,0 +1,102 @@
+// `litewright maintain DB rows archive TABLE`: rows older than a cutoff go elsewhere.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/time_text.h"
+#include "cli/maintain_actions.h"
+#include "cli/stop_signal.h"
+#include "operate/archive_rows.h"
+
+namespace litewright {
+namespace {
+
+WallTime wanted_cutoff(const Invocation& invocation) {
+  const auto age = invocation.value("older-than");
+  const auto before = invocation.value("before");
+  if (age.has_value() == before.has_value()) {
+    throw Error(ErrorCode::kUsage, "rows archive needs --older-than AGE or --before TIME, one of them",
+                "--older-than 90d");
+  }
+  const WallTime now = invocation.session.clock.wall();
+  return age ? now - parse_duration(*age) : parse_time(*before, now);
+}
+
+std::string wanted(const Invocation& invocation, const char* option, const char* example) {
+  if (const auto value = invocation.value(option)) return *value;
+  throw Error(ErrorCode::kUsage, fmt::format("rows archive needs --{}", option), example);
+}
+
+void print_outcome(Output& output, const RowArchiveOutcome& outcome, const std::string& table,
+                   const std::string& where, bool dry_run) {
+  output.line(fmt::format("{}: {} of {} rows are older; {} {} to {}", table, outcome.found, outcome.rows,
+                          dry_run ? outcome.found - outcome.pointed_at : outcome.archived,
+                          dry_run ? "would go" : "went", where));
+  if (outcome.pointed_at > 0)
+    output.line(
+        fmt::format("  {} stay: rows of other tables, or younger ones, point at them", outcome.pointed_at));
+  if (outcome.unreadable > 0)
+    output.line(fmt::format("  {} stay: their time is not understood", outcome.unreadable));
+  if (outcome.taken_back > 0) output.line("  an interrupted batch was taken back and done anew");
+}
+
+}  // namespace
+
+int run_maintain_rows(const Invocation& invocation) {
+  if (invocation.value("NAME") != "archive" || !invocation.value("TABLE")) {
+    throw Error(ErrorCode::kUsage, "rows has one verb: rows archive TABLE",
+                "litewright maintain DB rows archive TABLE --column C --older-than 90d");
+  }
+  const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
+  const Session& session = invocation.session;
+  const std::string path = place.database.string();
+  const RowTable table = find_row_table(path, *invocation.value("TABLE"));
+  const StopSignal stop;
+  RowArchiveRequest request{.column = wanted(invocation, "column", "the column that says how old a row is"),
+                            .cutoff = wanted_cutoff(invocation),
+                            .time = format_utc_time(session.clock.wall()),
+                            .dry_run = invocation.flag("dry-run"),
+                            .patience = maintain_patience(invocation, place),
+                            .stop = [&stop] { return stop.requested(); }};
+  const auto file = invocation.value("to");
+  std::string where = file.value_or("");
+  if (!file)
+    where = request.same_database_table = invocation.value("into").value_or(table.table + "_archive");
+  std::unique_ptr<RowStore> store;
+  const std::string way_back = request.dry_run ? "" : maintain_point_before(invocation, "rows");
+  if (file && !request.dry_run) {
+    store = open_row_store({.file = *file,
+                            .table = invocation.value("into").value_or(""),
+                            .database = path,
+                            .time = request.time},
+                           table);
+    request.store = store.get();
+  }
+  RowArchiveOutcome outcome;
+  {
+    Connection connection(path, {.mode = OpenMode::kReadWrite});
+    outcome = archive_rows(connection, session.clock, table, request);
+  }
+  print_outcome(session.output, outcome, table.table, where, request.dry_run);
+  nlohmann::ordered_json document = maintain_document(place, "rows");
+  document["restore_point"] = way_back;
+  document["dry_run"] = request.dry_run;
+  document["table"] = table.table;
+  document["column"] = request.column;
+  document["cutoff"] = format_utc_time(request.cutoff);
+  document["to"] = where;
+  document["rows"] = outcome.rows;
+  document["found"] = outcome.found;
+  document["archived"] = outcome.archived;
+  document["pointed_at"] = outcome.pointed_at;
+  document["unreadable"] = outcome.unreadable;
+  document["taken_back"] = outcome.taken_back;
+  document["longest_writers_out_seconds"] = outcome.longest_out.count();
+  session.output.document(document);
+  if (outcome.stopped)
+    throw Error(ErrorCode::kLocked, "stopped between two batches", "run it again: it goes on");
+  return 0;
+}
+
+}  // namespace litewright

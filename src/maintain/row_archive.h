@@ -1,0 +1,86 @@
+// Moves rows that are older than a cutoff out of a table: to a table beside it, to another database, or to a
+// file. Nothing is deleted before its copy is durable and was read back.
+//
+// The rows are found in one read transaction, then taken in batches: with the write lock held a batch is
+// looked at again, copied, verified, deleted. Where the copy goes to another file, no transaction spans both:
+// that file carries a note of its last batch until the deletion is known to have come (RowStore). Interrupted
+// anywhere and run again, no row is lost and none is there twice; into a table of the same database that
+// holds at every moment.
+//
+// Foreign keys: a row that others point at stays, and is counted; with its children gone it goes.
+// foreign_keys is OFF meanwhile: nothing cascades to rows that were not looked at (FACTS 24). The
+// application's triggers run as for a statement of its own.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "maintain/write_turn.h"
+#include "sqlite/connection.h"
+
+namespace litewright {
+
+// A table as the schema has it. SQL names its row c.
+struct RowTable {
+  std::string table = {};
+  std::vector<std::string> row_key = {};  // names that tell rows apart: the rowid's, or the primary key's
+  std::vector<std::string> stored = {};   // its columns but the generated ones
+  // By each foreign key that refers to it: "main.x AS d", and the condition that d points at c.
+  struct Reference {
+    std::string from, on;
+  };
+  std::vector<Reference> references = {};
+};
+
+// Where copies go, if not to the same database. Used from one thread.
+class RowStore {
+ public:
+  virtual ~RowStore() = default;
+  // Of a batch that was stored and whose deletion nobody confirmed: the note that was stored with it.
+  virtual std::optional<std::string> unconfirmed() = 0;
+  virtual void take_back() = 0;  // that batch goes
+  virtual void confirm() = 0;    // it stays; may be done with the next store()
+
+  // A batch: durable and read back when store() returns. `rows` gives one after another: the key's columns,
+  // then the stored ones.
+  virtual void store(const std::string& note, Statement& rows, std::size_t key_columns) = 0;
+};
+
+struct RowArchiveRequest {
+  std::string column = {};
+  WallTime cutoff{};
+  std::string same_database_table = {};  // or
+  RowStore* store = nullptr;
+  std::string time = {};  // ISO 8601: kept with the rows, in a table
+  std::size_t batch_rows = 500;
+  bool dry_run = false;
+  WritePatience patience = {};
+  std::function<bool()> stop = {};  // asked between batches; may be empty
+};
+
+struct RowArchiveOutcome {
+  std::uint64_t rows = 0;        // in the table at first
+  std::uint64_t found = 0;       // older than the cutoff
+  std::uint64_t archived = 0;    // copied, verified, deleted
+  std::uint64_t pointed_at = 0;  // left: other rows point at them
+  std::uint64_t unreadable = 0;  // left: the column says no time that is understood
+  std::uint64_t taken_back = 0;  // batches of an interrupted run that were done anew
+  bool stopped = false;
+  std::chrono::duration<double> longest_out{};
+};
+
+// SQL that is true for a row c whose column is older: text in ISO 8601 (UTC where it names no zone), numbers
+// of seconds, milliseconds, microseconds or nanoseconds since 1970, Julian days.
+std::string older_than(const std::string& column, WallTime cutoff);
+
+// Throws Error{kUsage} where there is no such column, or a table of another shape in the archive's place;
+// Error{kLocked} as WriteTurn does; Error{kIo} on a full disk or where a copy is not as its row: the batch at
+// hand is not deleted, those before it are done. `connection` may write and has no transaction.
+RowArchiveOutcome archive_rows(Connection& connection, const Clock& clock, const RowTable& table,
+                               const RowArchiveRequest& request);
+
+}  // namespace litewright

@@ -1,0 +1,23 @@
+// What `maintain rows archive` needs to know of a table, and where its rows may go. Joins the schema's map of
+// check/ and the compression of archive/ with maintain/, which moves the rows.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "maintain/row_archive.h"
+
+namespace litewright {
+
+// Throws Error{kUsage} where there is no such table, or its rows can't be told apart in SQL.
+RowTable find_row_table(const std::string& database, const std::string& table);
+
+struct RowStoreWish {
+  std::string file = {};      // .csv and .csv.zst are files of text, all else is a database
+  std::string table = {};     // of a database: the table's name there
+  std::string database = {};  // where the rows come from
+  std::string time = {};
+};
+std::unique_ptr<RowStore> open_row_store(const RowStoreWish& wish, const RowTable& table);
+
+}  // namespace litewright

@@ -1,0 +1,162 @@
+#include "schedule/run_history.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+
+namespace litewright {
+namespace {
+
+constexpr std::array<std::string_view, 7> kResults = {"running",   "done",        "warnings", "failed",
+                                                      "over-time", "interrupted", "skipped"};
+
+std::int64_t nanoseconds_of(WallTime time) { return time.time_since_epoch().count(); }
+WallTime time_of(std::int64_t nanoseconds) { return WallTime(std::chrono::nanoseconds(nanoseconds)); }
+
+RunResult result_of(std::string_view name) {
+  const auto* found = std::ranges::find(kResults, name);
+  return found == kResults.end() ? RunResult::kFailed : static_cast<RunResult>(found - kResults.begin());
+}
+
+// Field 22 of /proc/PID/stat, behind the command's name, which may hold anything; 0: no such process.
+std::int64_t start_ticks(std::int64_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::size_t at = text.rfind(')');
+  if (at == std::string::npos) return 0;
+  constexpr int kFieldsAfterName = 20;
+  for (int field = 0; field < kFieldsAfterName && at != std::string::npos; field++)
+    at = text.find(' ', at + 1);
+  if (at == std::string::npos) return 0;
+  std::int64_t ticks = 0;
+  std::from_chars(text.data() + at + 1, text.data() + text.size(), ticks);
+  return ticks;
+}
+
+constexpr const char* kSchema =
+    "PRAGMA journal_mode=WAL;"
+    "CREATE TABLE IF NOT EXISTS runs(id INTEGER PRIMARY KEY, job TEXT NOT NULL, database TEXT NOT NULL, "
+    "due INTEGER NOT NULL, attempt INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, result TEXT NOT "
+    "NULL, "
+    "summary TEXT NOT NULL DEFAULT '', findings TEXT NOT NULL DEFAULT '[]', pid INTEGER, start_ticks "
+    "INTEGER);"
+    "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due);"
+    "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL;";
+
+}  // namespace
+
+std::string_view run_result_name(RunResult result) { return kResults.at(static_cast<std::size_t>(result)); }
+
+RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
+    : clock_(clock), connection_(state_folder + "/runs.db", {.mode = OpenMode::kCreate}) {
+  connection_.execute(kSchema);
+}
+
+std::int64_t RunHistory::begin(const std::string& job, const std::string& database, WallTime due,
+                               int attempt) {
+  Statement insert = connection_.prepare(
+      "INSERT INTO runs(job, database, due, attempt, began, result, pid, start_ticks) "
+      "VALUES(?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7) RETURNING id");
+  insert.bind(1, std::string_view(job));
+  insert.bind(2, std::string_view(database));
+  insert.bind(3, nanoseconds_of(due));
+  insert.bind(4, std::int64_t{attempt});
+  insert.bind(5, nanoseconds_of(clock_.wall()));
+  insert.bind(6, std::int64_t{::getpid()});
+  insert.bind(7, start_ticks(::getpid()));
+  insert.step();
+  const std::int64_t id = insert.integer(0);
+  insert.step();  // to its end: only then it is committed
+  return id;
+}
+
+void RunHistory::end(std::int64_t id, RunResult result, const std::string& summary,
+                     const std::string& findings) {
+  Statement update = connection_.prepare(
+      "UPDATE runs SET ended=?2, result=?3, summary=?4, findings=?5, pid=NULL WHERE id=?1");
+  update.bind(1, id);
+  update.bind(2, nanoseconds_of(clock_.wall()));
+  update.bind(3, run_result_name(result));
+  update.bind(4, std::string_view(summary));
+  update.bind(5, std::string_view(findings));
+  update.step();
+}
+
+void RunHistory::skip(const std::string& job, const std::string& database, WallTime due,
+                      const std::string& why) {
+  end(begin(job, database, due, 0), RunResult::kSkipped, why, "[]");
+}
+
+std::size_t RunHistory::mark_interrupted() {
+  std::vector<std::int64_t> gone;
+  {
+    Statement row = connection_.prepare("SELECT id, pid, start_ticks FROM runs WHERE ended IS NULL");
+    while (row.step()) {
+      const std::int64_t now = start_ticks(row.integer(1));
+      if (now == 0 || now != row.integer(2)) gone.push_back(row.integer(0));
+    }
+  }
+  for (const std::int64_t id : gone) {
+    end(id, RunResult::kInterrupted, "its process ended before it did", "[]");
+  }
+  return gone.size();
+}
+
+std::vector<RunRecord> RunHistory::newest(const Filter& filter) {
+  Statement row = connection_.prepare(
+      "SELECT id, job, database, due, attempt, began, ended, result, summary, findings FROM runs "
+      "WHERE (?1='' OR job=?1) AND (?2='' OR database=?2) ORDER BY id DESC LIMIT ?3");
+  row.bind(1, std::string_view(filter.job));
+  row.bind(2, std::string_view(filter.database));
+  row.bind(3, static_cast<std::int64_t>(filter.most));
+  std::vector<RunRecord> records;
+  while (row.step()) {
+    RunRecord record{.id = row.integer(0),
+                     .job = row.text(1),
+                     .database = row.text(2),
+                     .due = time_of(row.integer(3)),
+                     .attempt = static_cast<int>(row.integer(4)),
+                     .began = time_of(row.integer(5))};
+    if (!row.is_null(6)) record.ended = time_of(row.integer(6));
+    record.result = result_of(row.text(7));
+    record.summary = row.text(8);
+    record.findings = row.text(9);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
+  std::map<std::string, PastRuns> past;
+  // The last row of the latest due time, by job.
+  Statement row = connection_.prepare(
+      "SELECT job, due, attempt, result FROM runs AS r WHERE database=?1 AND id=(SELECT id FROM runs AS n "
+      "WHERE "
+      "n.database=r.database AND n.job=r.job ORDER BY due DESC, id DESC LIMIT 1)");
+  row.bind(1, std::string_view(database));
+  while (row.step()) {
+    past[row.text(0)] = {.handled = time_of(row.integer(1)),
+                         .attempts = static_cast<int>(row.integer(2)),
+                         .interrupted = result_of(row.text(3)) == RunResult::kInterrupted};
+  }
+  return past;
+}
+
+std::size_t RunHistory::forget(std::size_t keep) {
+  Statement row = connection_.prepare(
+      "DELETE FROM runs WHERE ended IS NOT NULL AND id IN (SELECT id FROM (SELECT id, row_number() OVER "
+      "(PARTITION "
+      "BY database, job ORDER BY id DESC) AS n FROM runs) WHERE n>?1) RETURNING id");
+  row.bind(1, static_cast<std::int64_t>(keep));
+  std::size_t gone = 0;
+  while (row.step()) gone++;
+  return gone;
+}
+
+}  // namespace litewright

@@ -1,0 +1,67 @@
+// The run history: a row for each run of a job, in Litewright's own state database. One file for a machine's
+// user; several processes may write it.
+//
+// A run that began and has no end was interrupted, unless its process is still there (by pid and start time,
+// FACTS 6).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "schedule/timetable.h"
+#include "sqlite/connection.h"
+
+namespace litewright {
+
+enum class RunResult { kRunning, kDone, kWarnings, kFailed, kOverTime, kInterrupted, kSkipped };
+// "running", "done", "warnings", "failed", "over-time", "interrupted", "skipped".
+std::string_view run_result_name(RunResult result);
+
+struct RunRecord {
+  std::int64_t id = 0;
+  std::string job = {};       // "daily"
+  std::string database = {};  // its path
+  WallTime due{};             // of a run by hand: when it began
+  int attempt = 1;
+  WallTime began{};
+  std::optional<WallTime> ended = {};
+  RunResult result = RunResult::kRunning;
+  std::string summary = {};   // one line
+  std::string findings = {};  // a JSON array
+};
+
+class RunHistory {
+ public:
+  // Makes the file where it is missing. Throws as Connection does.
+  RunHistory(const std::string& state_folder, const Clock& clock);
+
+  std::int64_t begin(const std::string& job, const std::string& database, WallTime due, int attempt);
+  void end(std::int64_t id, RunResult result, const std::string& summary, const std::string& findings);
+  void skip(const std::string& job, const std::string& database, WallTime due, const std::string& why);
+
+  // Runs whose process is gone are marked as interrupted; how many that were.
+  std::size_t mark_interrupted();
+
+  struct Filter {
+    std::string job = {}, database = {};  // empty: all
+    std::size_t most = 50;
+  };
+  std::vector<RunRecord> newest(const Filter& filter);
+
+  // For a timetable, by job: of one database. Interrupted runs must have been marked.
+  std::map<std::string, PastRuns> past(const std::string& database);
+
+  // The newest `keep` of each job and database stay.
+  std::size_t forget(std::size_t keep);
+
+ private:
+  const Clock& clock_;
+  Connection connection_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,121 @@
+#include "schedule/timetable.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "base/checksum.h"
+
+namespace litewright {
+namespace {
+
+// Begun later than that, a due time was missed and is caught up with.
+constexpr std::chrono::seconds kPunctual{60};
+constexpr int kMostSkipsAtOnce = 1000;  // recorded one by one; what lies further back is passed over
+
+}  // namespace
+
+Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime since) {
+  for (Job& job : jobs) {
+    const std::string name = job.name;
+    const auto known = past.find(name);
+    State state{.job = std::move(job), .handled = since};
+    if (known != past.end() && known->second.handled) {
+      state.handled = state.due = *known->second.handled;
+      state.attempt = known->second.attempts;
+      // Once: the attempt that makes good for it is not itself made good for.
+      if (known->second.interrupted && state.attempt == 1) {
+        state.retry_at = since;
+        state.retry_why = Why::kInterrupted;
+      }
+    }
+    state.next = state.job.schedule.next(state.handled);
+    states_.emplace(name, std::move(state));
+  }
+}
+
+// The same due time, the same delay: a restart in between does not begin it twice or never.
+WallTime Timetable::begins(const Job& job, WallTime due) {
+  if (job.rules.jitter.count() <= 0) return due;
+  const std::string text = fmt::format("{} {}", job.name, due.time_since_epoch().count());
+  const std::uint64_t hash = checksum64(std::as_bytes(std::span(text)));
+  return due + std::chrono::nanoseconds(hash % static_cast<std::uint64_t>(job.rules.jitter.count()));
+}
+
+void Timetable::start(State& state, WallTime due, WallTime now, Why why, Tick& tick) {
+  state.attempt = due == state.due ? state.attempt + 1 : 1;
+  state.due = due;
+  state.running_since = now;
+  state.told_over_time = false;
+  state.retry_at.reset();
+  tick.starts.push_back({state.job.name, due, state.attempt, why});
+}
+
+void Timetable::tick_job(State& state, WallTime now, Tick& tick) {
+  const JobRules& rules = state.job.rules;
+  if (state.running_since) {
+    const WallTime limit = *state.running_since + rules.time_limit;
+    if (now >= limit && !state.told_over_time) {
+      state.told_over_time = true;
+      tick.over_time.push_back(state.job.name);
+    }
+    if (!state.told_over_time) tick.wake = std::min(tick.wake, limit);
+  }
+  // All due times that have come; only the last of them can still be begun.
+  std::vector<WallTime> come;
+  for (; begins(state.job, state.next) <= now; state.next = state.job.schedule.next(state.next)) {
+    if (come.size() == kMostSkipsAtOnce) come.erase(come.begin());
+    come.push_back(state.next);
+  }
+  tick.wake = std::min(tick.wake, begins(state.job, state.next));
+  if (!come.empty()) state.handled = come.back();
+  for (std::size_t i = 0; i < come.size(); i++) {
+    const bool last = i + 1 == come.size();
+    const bool late = now - begins(state.job, come[i]) > kPunctual;
+    const bool too_late =
+        late && (rules.catch_up == JobRules::CatchUp::kNever || now - come[i] > rules.longest_lateness);
+    if (state.running_since) {
+      tick.skips.push_back({state.job.name, come[i], "still running"});
+    } else if (!last || too_late) {
+      tick.skips.push_back({state.job.name, come[i], "missed while nothing ran"});
+    } else {
+      start(state, come[i], now, late ? Why::kCaughtUp : Why::kDue, tick);
+    }
+  }
+  if (state.running_since || !state.retry_at) return;
+  if (*state.retry_at <= now) {
+    start(state, state.due, now, state.retry_why, tick);
+  } else {
+    tick.wake = std::min(tick.wake, *state.retry_at);
+  }
+}
+
+Timetable::Tick Timetable::tick(WallTime now) {
+  Tick tick{.wake = now + std::chrono::hours(24)};
+  for (auto& [name, state] : states_) tick_job(state, now, tick);
+  for (const auto& [name, state] : states_) {
+    if (state.running_since && !state.told_over_time)
+      tick.wake = std::min(tick.wake, *state.running_since + state.job.rules.time_limit);
+  }
+  return tick;
+}
+
+void Timetable::ended(const std::string& job, WallTime now, bool done) {
+  State& state = states_.at(job);
+  state.running_since.reset();
+  const JobRules& rules = state.job.rules;
+  if (done || state.attempt > rules.retries) return;
+  std::chrono::nanoseconds backoff = rules.first_backoff;
+  for (int i = 1; i < state.attempt && backoff < rules.longest_backoff; i++) backoff *= 2;
+  state.retry_at = now + std::min(backoff, rules.longest_backoff);
+  state.retry_why = Why::kRetry;
+}
+
+WallTime Timetable::next_start(const std::string& job, WallTime now) const {
+  const State& state = states_.at(job);
+  if (state.retry_at && !state.running_since) return std::max(*state.retry_at, now);
+  return begins(state.job, state.next);
+}
+
+}  // namespace litewright

@@ -1,0 +1,101 @@
+// Which jobs are to begin now: due times, jitter, no overlap with itself, catch-up after downtime, time
+// limits, retries with backoff. A state machine without a clock, a thread or memory beyond the process of its
+// own: it is told the time, how runs ended, and at its beginning what the history knows.
+//
+// The rules:
+//   1. A due time is handled once: it is begun, or it is skipped and recorded so. Never again after that,
+//      whatever clocks do.
+//   2. A job that still runs when it is due again is not begun beside itself: that due time is skipped.
+//   3. After downtime the latest missed due time is caught up with, once (kLatest), or none is (kNever). One
+//      that lies further back than `longest_lateness` is skipped.
+//   4. A run that failed is tried again after a while, more slowly each time, up to `retries` times, unless
+//   the
+//      next due time comes first.
+//   5. A run that a kill interrupted is done again, once.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schedule/cron.h"
+
+namespace litewright {
+
+struct JobRules {
+  std::chrono::nanoseconds jitter{0};  // begins so much later at most; the same for the same due time
+  std::chrono::nanoseconds time_limit = std::chrono::hours(6);
+  int retries = 2;
+  std::chrono::nanoseconds first_backoff = std::chrono::minutes(1);
+  std::chrono::nanoseconds longest_backoff = std::chrono::hours(1);
+  enum class CatchUp { kLatest, kNever } catch_up = CatchUp::kLatest;
+  std::chrono::nanoseconds longest_lateness = std::chrono::hours(24) * 7;
+};
+
+struct Job {
+  std::string name;  // unique
+  Schedule schedule;
+  JobRules rules = {};
+};
+
+// What is known of a job from before.
+struct PastRuns {
+  std::optional<WallTime> handled;  // the latest due time that was begun or skipped
+  int attempts = 0;                 // that it had
+  bool interrupted = false;         // its last attempt has no end
+};
+
+class Timetable {
+ public:
+  // `since`: due times before it are not missed (a job that is new is due from now on).
+  Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime since);
+
+  enum class Why { kDue, kCaughtUp, kRetry, kInterrupted };
+  struct Start {
+    std::string job;
+    WallTime due;
+    int attempt = 1;
+    Why why = Why::kDue;
+  };
+  struct Skip {
+    std::string job;
+    WallTime due;
+    std::string why;  // "still running", "missed while nothing ran"
+  };
+  struct Tick {
+    std::vector<Start> starts = {};
+    std::vector<Skip> skips = {};
+    std::vector<std::string> over_time = {};  // to be ended: told once a run
+    WallTime wake{};                          // nothing is to be done before, unless a run ends
+  };
+  // What is returned under `starts` has begun.
+  Tick tick(WallTime now);
+
+  // A run of it is over. False `done`: it is tried again by the rules.
+  void ended(const std::string& job, WallTime now, bool done);
+
+  // When it begins next, jitter included; for people.
+  WallTime next_start(const std::string& job, WallTime now) const;
+
+ private:
+  struct State {
+    Job job;
+    WallTime handled;    // due times up to here
+    WallTime next = {};  // the one after it
+    std::optional<WallTime> running_since = {};
+    bool told_over_time = false;
+    WallTime due = {};  // of the run that runs, or ran last
+    int attempt = 0;
+    std::optional<WallTime> retry_at = {};
+    Why retry_why = Why::kRetry;
+  };
+  static WallTime begins(const Job& job, WallTime due);
+  void tick_job(State& state, WallTime now, Tick& tick);
+  static void start(State& state, WallTime due, WallTime now, Why why, Tick& tick);
+
+  std::map<std::string, State> states_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,248 @@
+// Jobs by a clock that is moved by hand: through a month with daylight-saving changes, through downtime.
+#include "schedule/timetable.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/test_folder.h"
+#include "base/time_text.h"
+#include "schedule/run_history.h"
+
+namespace litewright {
+namespace {
+
+using namespace std::chrono_literals;
+
+WallTime at(std::string_view text) { return parse_time(text, WallTime{}); }
+
+Job job(const std::string& name, std::string_view schedule, const TimeZone& zone, JobRules rules = {}) {
+  return {.name = name, .schedule = Schedule::parse(schedule, zone), .rules = rules};
+}
+
+// The schedules of both runbooks, in a zone.
+std::vector<Job> runbook_jobs(const TimeZone& zone) {
+  return {job("hourly", "0 * * * *", zone), job("daily", "0 2 * * *", zone), job("health", "0 8 * * *", zone),
+          job("weekly", "0 3 * * 0", zone), job("monthly", "0 4 1 * *", zone)};
+}
+
+std::string local(const TimeZone& zone, WallTime time) {
+  return format_utc_time(WallTime(std::chrono::seconds(zone.local(time).value))).substr(0, 16);
+}
+
+// Minute by minute; each run takes `takes`.
+std::map<std::string, std::vector<WallTime>> run_month(const TimeZone& zone, WallTime from, WallTime to,
+                                                       std::chrono::minutes takes) {
+  Timetable table(runbook_jobs(zone), {}, from);
+  std::map<std::string, std::vector<WallTime>> begun;
+  std::map<std::string, WallTime> ends;
+  for (WallTime now = from; now < to; now += 1min) {
+    for (auto end = ends.begin(); end != ends.end();) {
+      if (now < end->second) {
+        ++end;
+        continue;
+      }
+      table.ended(end->first, now, true);
+      end = ends.erase(end);
+    }
+    const Timetable::Tick tick = table.tick(now);
+    EXPECT_TRUE(tick.skips.empty());
+    for (const Timetable::Start& start : tick.starts) {
+      EXPECT_EQ(start.due, now) << start.job;
+      begun[start.job].push_back(now);
+      ends[start.job] = now + takes;
+    }
+  }
+  return begun;
+}
+
+TEST(Timetable, AMonthWithClocksSetForwardHasEveryRunAtItsHour) {
+  const TimeZone zone = TimeZone::find("Europe/Berlin");
+  // On 29 March 2026 clocks go from 02:00 to 03:00: the run of 02:00 comes at 03:00, no hour is run twice.
+  const auto begun = run_month(zone, at("2026-03-01T00:00:00+01:00"), at("2026-04-01T00:01:00+02:00"), 5min);
+  EXPECT_EQ(begun.at("hourly").size(), 31U * 24 - 1);
+  EXPECT_EQ(begun.at("daily").size(), 31U);
+  for (const WallTime time : begun.at("daily")) {
+    const std::string shown = local(zone, time);
+    EXPECT_EQ(shown.substr(11), shown.starts_with("2026-03-29") ? "03:00" : "02:00");
+  }
+  for (const WallTime time : begun.at("health")) EXPECT_EQ(local(zone, time).substr(11), "08:00");
+  std::vector<std::string> weekly;
+  for (const WallTime time : begun.at("weekly")) weekly.push_back(local(zone, time));
+  EXPECT_EQ(weekly, (std::vector<std::string>{"2026-03-01T03:00", "2026-03-08T03:00", "2026-03-15T03:00",
+                                              "2026-03-22T03:00", "2026-03-29T03:00"}));
+  EXPECT_EQ(begun.at("monthly").size(), 1U);
+}
+
+TEST(Timetable, AMonthWithClocksSetBackRunsNothingTwice) {
+  const TimeZone zone = TimeZone::find("Europe/Berlin");
+  // On 25 October 2026 clocks show the hour from 02:00 to 03:00 twice.
+  const auto begun = run_month(zone, at("2026-10-01T00:00:00+02:00"), at("2026-11-01T00:01:00+01:00"), 5min);
+  EXPECT_EQ(begun.at("hourly").size(), 31U * 24 + 1);
+  EXPECT_EQ(begun.at("daily").size(), 31U);
+  std::set<std::string> days;
+  for (const WallTime time : begun.at("daily")) {
+    EXPECT_EQ(local(zone, time).substr(11), "02:00");
+    days.insert(local(zone, time).substr(0, 10));
+  }
+  EXPECT_EQ(days.size(), 31U);
+  EXPECT_EQ(begun.at("weekly").size(), 4U);
+}
+
+class TimetableTest : public testing::Test {
+ protected:
+  const TimeZone utc_ = TimeZone::find("UTC");
+  const WallTime start_ = at("2026-11-02T00:30:00Z");
+};
+
+TEST_F(TimetableTest, AfterDowntimeTheLatestMissedDueTimeIsCaughtUpWithOnce) {
+  const std::map<std::string, PastRuns> past = {
+      {"daily", {.handled = at("2026-11-01T02:00:00Z"), .attempts = 1}}};
+  Timetable table({job("daily", "0 2 * * *", utc_)}, past, start_);
+  const Timetable::Tick tick = table.tick(at("2026-11-05T09:00:00Z"));
+  ASSERT_EQ(tick.starts.size(), 1U);
+  EXPECT_EQ(tick.starts[0].due, at("2026-11-05T02:00:00Z"));
+  EXPECT_EQ(tick.starts[0].why, Timetable::Why::kCaughtUp);
+  ASSERT_EQ(tick.skips.size(), 3U);
+  EXPECT_EQ(tick.skips[0].due, at("2026-11-02T02:00:00Z"));
+  EXPECT_EQ(tick.skips[0].why, "missed while nothing ran");
+  table.ended("daily", at("2026-11-05T09:05:00Z"), true);
+  EXPECT_TRUE(table.tick(at("2026-11-05T23:00:00Z")).starts.empty());
+  // A clock that is set back runs nothing again.
+  EXPECT_TRUE(table.tick(at("2026-11-05T01:59:00Z")).starts.empty());
+  EXPECT_TRUE(table.tick(at("2026-11-05T02:00:00Z")).starts.empty());
+  EXPECT_EQ(table.tick(at("2026-11-06T02:00:00Z")).starts.size(), 1U);
+}
+
+TEST_F(TimetableTest, WithoutCatchUpMissedDueTimesAreRecordedAndSkipped) {
+  const std::map<std::string, PastRuns> past = {
+      {"daily", {.handled = at("2026-11-01T02:00:00Z"), .attempts = 1}}};
+  Timetable table({job("daily", "0 2 * * *", utc_, {.catch_up = JobRules::CatchUp::kNever})}, past, start_);
+  const Timetable::Tick tick = table.tick(at("2026-11-03T09:00:00Z"));
+  EXPECT_TRUE(tick.starts.empty());
+  EXPECT_EQ(tick.skips.size(), 2U);
+  EXPECT_EQ(tick.wake, at("2026-11-04T02:00:00Z"));
+}
+
+TEST_F(TimetableTest, AJobIsNotBegunBesideItself) {
+  Timetable table({job("hourly", "0 * * * *", utc_)}, {}, start_);
+  EXPECT_EQ(table.tick(at("2026-11-02T01:00:00Z")).starts.size(), 1U);
+  const Timetable::Tick second = table.tick(at("2026-11-02T02:00:00Z"));
+  EXPECT_TRUE(second.starts.empty());
+  ASSERT_EQ(second.skips.size(), 1U);
+  EXPECT_EQ(second.skips[0].why, "still running");
+  table.ended("hourly", at("2026-11-02T02:10:00Z"), true);
+  EXPECT_EQ(table.tick(at("2026-11-02T03:00:00Z")).starts.size(), 1U);
+}
+
+TEST_F(TimetableTest, AFailedRunIsTriedAgainMoreSlowlyEachTimeAndThenGivenUp) {
+  Timetable table({job("daily", "0 2 * * *", utc_, {.retries = 2, .first_backoff = 1min})}, {}, start_);
+  WallTime now = at("2026-11-02T02:00:00Z");
+  std::vector<std::chrono::minutes> waits;
+  ASSERT_EQ(table.tick(now).starts.size(), 1U);
+  for (int attempt = 2; attempt <= 3; attempt++) {
+    table.ended("daily", now, false);
+    const WallTime wake = table.tick(now).wake;
+    waits.push_back(std::chrono::duration_cast<std::chrono::minutes>(wake - now));
+    EXPECT_TRUE(table.tick(wake - 1s).starts.empty());
+    const Timetable::Tick tick = table.tick(wake);
+    ASSERT_EQ(tick.starts.size(), 1U);
+    EXPECT_EQ(tick.starts[0].attempt, attempt);
+    EXPECT_EQ(tick.starts[0].due, at("2026-11-02T02:00:00Z"));
+    now = wake;
+  }
+  EXPECT_EQ(waits, (std::vector<std::chrono::minutes>{1min, 2min}));
+  table.ended("daily", now, false);
+  EXPECT_EQ(table.tick(now).wake, at("2026-11-03T02:00:00Z"));
+}
+
+TEST_F(TimetableTest, TheNextDueTimeTakesTheRetrysPlace) {
+  Timetable table({job("hourly", "0 * * * *", utc_, {.first_backoff = 50min})}, {}, start_);
+  table.tick(at("2026-11-02T01:00:00Z"));
+  table.ended("hourly", at("2026-11-02T01:30:00Z"), false);
+  const Timetable::Tick tick = table.tick(at("2026-11-02T02:00:00Z"));
+  ASSERT_EQ(tick.starts.size(), 1U);
+  EXPECT_EQ(tick.starts[0].attempt, 1);
+  table.ended("hourly", at("2026-11-02T02:01:00Z"), true);
+  EXPECT_TRUE(table.tick(at("2026-11-02T02:30:00Z")).starts.empty());
+}
+
+TEST_F(TimetableTest, ARunOverItsTimeIsToldOnce) {
+  Timetable table({job("daily", "0 2 * * *", utc_, {.time_limit = 10min})}, {}, start_);
+  EXPECT_EQ(table.tick(at("2026-11-02T02:00:00Z")).wake, at("2026-11-02T02:10:00Z"));
+  EXPECT_EQ(table.tick(at("2026-11-02T02:10:00Z")).over_time, std::vector<std::string>{"daily"});
+  EXPECT_TRUE(table.tick(at("2026-11-02T02:11:00Z")).over_time.empty());
+}
+
+TEST_F(TimetableTest, JitterIsTheSameForTheSameDueTimeAndSpreadsJobs) {
+  const JobRules rules{.jitter = 10min};
+  std::set<WallTime> times;
+  for (int i = 0; i < 20; i++) {
+    const std::string name = fmt::format("job{}", i);
+    const Timetable one({job(name, "0 2 * * *", utc_, rules)}, {}, start_);
+    const Timetable two({job(name, "0 2 * * *", utc_, rules)}, {}, start_);
+    const WallTime time = one.next_start(name, start_);
+    EXPECT_EQ(time, two.next_start(name, start_));
+    EXPECT_GE(time, at("2026-11-02T02:00:00Z"));
+    EXPECT_LT(time, at("2026-11-02T02:10:00Z"));
+    times.insert(time);
+  }
+  EXPECT_GT(times.size(), 15U);
+}
+
+struct MovedClock final : Clock {
+  WallTime wall() const override { return now; }
+  SteadyTime steady() const override { return {}; }
+  WallTime now{};
+};
+
+TEST_F(TimetableTest, AnInterruptedRunIsRecordedAndDoneAgainAtMostOnce) {
+  const TestFolder folder;
+  MovedClock clock;
+  clock.now = at("2026-11-02T02:00:00Z");
+  RunHistory history(folder.path("."), clock);
+  const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1);
+  EXPECT_EQ(history.mark_interrupted(), 0U);  // this process is there
+  Connection(folder.path("runs.db"), {})
+      .execute("UPDATE runs SET start_ticks=start_ticks+1");  // of another life
+  EXPECT_EQ(history.mark_interrupted(), 1U);
+  ASSERT_EQ(history.newest({}).size(), 1U);
+  EXPECT_EQ(history.newest({})[0].id, id);
+  EXPECT_EQ(history.newest({})[0].result, RunResult::kInterrupted);
+  clock.now = at("2026-11-02T02:30:00Z");
+  Timetable table({job("daily", "0 2 * * *", utc_)}, history.past("/data/app.db"), clock.now);
+  const Timetable::Tick tick = table.tick(clock.now);
+  ASSERT_EQ(tick.starts.size(), 1U);
+  EXPECT_EQ(tick.starts[0].why, Timetable::Why::kInterrupted);
+  EXPECT_EQ(tick.starts[0].attempt, 2);
+  history.begin("daily", "/data/app.db", tick.starts[0].due, tick.starts[0].attempt);
+  Connection(folder.path("runs.db"), {}).execute("UPDATE runs SET start_ticks=start_ticks+1");
+  EXPECT_EQ(history.mark_interrupted(), 1U);
+  Timetable third({job("daily", "0 2 * * *", utc_)}, history.past("/data/app.db"), clock.now);
+  EXPECT_TRUE(third.tick(clock.now).starts.empty());
+}
+
+TEST_F(TimetableTest, TheHistoryKeepsWhatRunsSaidAndForgetsTheOldest) {
+  const TestFolder folder;
+  MovedClock clock;
+  RunHistory history(folder.path("."), clock);
+  for (int i = 0; i < 6; i++) {
+    clock.now = start_ + i * 24h;
+    const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1);
+    clock.now += 90s;
+    history.end(id, RunResult::kDone, fmt::format("run {}", i), "[]");
+  }
+  history.skip("daily", "/data/other.db", start_, "still running");
+  const auto newest = history.newest({.database = "/data/app.db", .most = 2});
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest[0].summary, "run 5");
+  EXPECT_EQ(*newest[0].ended - newest[0].began, 90s);
+  EXPECT_EQ(history.past("/data/app.db").at("daily").handled, start_ + 5 * 24h);
+  EXPECT_EQ(history.forget(2), 4U);
+  EXPECT_EQ(history.newest({}).size(), 3U);
+}
+
+}  // namespace
+}  // namespace litewright
