@@ -245,7 +245,22 @@ def bit_rot_while_it_runs(context):
     protect.stop()
 
 
+def random_histories(context):
+    """As several writers leave them after spills, VACUUMs, dropped tables and checkpoints of every kind: sound, both say."""
+    count = 60 if context.long else 3
+    for number in range(count):
+        path = context.path(f"{number}.db")
+        done = context.run([*context.script("history.py"), path, "--log", context.path("log"), "--commits", 150, "--writers", 2,
+                            "--seed", context.random.randrange(1, 1 << 20), "--page-size", context.random.choice((512, 1024, 4096, 65536)),
+                            "--auto-vacuum", context.random.choice(("none", "full", "incremental"))])
+        check(done.status == 0, done.stderr[-400:])
+        run_check(context, path, "--only", CONTENT)
+        check(application.value(path, "PRAGMA integrity_check") == "ok", f"history {number}: SQLite finds something")
+    return f"{count} histories of 150 commits"
+
+
 TESTS = [
+    Test("healthy databases of random histories are called so", random_histories, 5, 120),
     Test("six faults are named with table, row or page, and what is named as remedy mends", faults, 8),
     Test("a remedy is named only where the command exists", all_remedies, 4),
     Test("a byte that changed without a commit is found while nobody writes", bit_rot_at_rest, 5),
