@@ -19,6 +19,8 @@ namespace {
 // A commit came in between each time; beside a writer at full speed one try in a few succeeds.
 constexpr int kMostTries = 5000;
 constexpr int kTriesWithoutSleep = 500;
+// Where all is copied back: looks for a commit before READ(0) is settled for, a millisecond each.
+constexpr int kLooksForCommit = 10;
 // 8 bytes each: 32 MB of memory, 16 GiB of WAL at 4 KiB a page.
 constexpr std::uint32_t kMostFrames = 1u << 22;
 
@@ -72,6 +74,7 @@ void PageSnapshot::begin_read() {
 }
 
 void PageSnapshot::take_wal_mark() {
+  int looks = 0;
   for (int tries = 0; tries < kMostTries; tries++) {
     const auto before = read_shared_wal_index(files_->index_head());
     taken_at_ = clock_.wall();
@@ -83,7 +86,10 @@ void PageSnapshot::take_wal_mark() {
     if (before && during && after && before->header == during->header && during->header == after->header) {
       header_ = during->header;
       file_alone_ = during->backfilled >= header_.max_frame;
-      return;
+      if (!file_alone_ || looks++ == kLooksForCommit) return;
+      connection_->execute("COMMIT");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      continue;
     }
     connection_->execute("COMMIT");
     if (tries > kTriesWithoutSleep) std::this_thread::sleep_for(std::chrono::microseconds(200));

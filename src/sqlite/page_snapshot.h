@@ -6,6 +6,10 @@
 // file holds. Where all of the WAL was copied back already, the mark is READ(0), which forbids copying back
 // at all: the file alone is the snapshot, and the WAL may be restarted under us. Which frame the snapshot
 // ends at is known because the index's header was the same before and after the read transaction began.
+//
+// READ(0) is settled for only where nobody commits for 10 ms: while it is held a writer's automatic
+// checkpoint sorts the whole WAL at each commit before it finds that it may copy nothing; under READ(k) it
+// sees that at once.
 #pragma once
 
 #include <chrono>
