@@ -45,11 +45,12 @@ stage_rules() {
   tests/include_rules.py --self-test | tail -n 5 && tests/include_rules.py
 }
 
+# The fuzz targets' build serves the unit tests too: clang with ASan and UBSan. g++ sees every source in stage release.
 stage_unit() {
-  build dev || return 1
+  build fuzz unit_tests || return 1
   local log status
   log=$(mktemp)
-  ctest --test-dir build/dev --output-on-failure --verbose --timeout 300 -j "$JOBS" >"$log" 2>&1
+  ctest --test-dir build/fuzz --output-on-failure --verbose --timeout 300 -j "$JOBS" >"$log" 2>&1
   status=$?
   [ $status = 0 ] || grep -vE '^ *[0-9]+: \[( +OK|-+|=+| RUN)' "$log" | tail -n 80
   # ctest counts test programs; the figure that matters is the tests inside them.

@@ -5,7 +5,7 @@
 
 Each test runs in a process group and a folder of its own; a failing test's folder is kept and named. --only takes a
 part of a test's name. The seed is printed; given again it gives the same random choices. Tests wait more than they work,
-so three of the short forms run at a time; those that measure the machine (`alone`) come after them, one by one.
+so four of the short forms run at a time; those that measure the machine (`alone`) come after them, one by one.
 The last line is 'N passed, N failed, N skipped'; the exit status is 1 when a test failed.
 """
 import argparse
@@ -32,7 +32,7 @@ from program import Context, Failed, Skip  # noqa: E402
 
 TIMEOUT_FACTOR = 4  # a test is stopped after so many times its budget (the machine may be busy)
 TIMEOUT_LEAST = 60  # seconds
-SHORT_FORMS_AT_ONCE = 3
+SHORT_FORMS_AT_ONCE = 4
 SKIPPED, PASSED = 77, 0
 
 
