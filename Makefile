@@ -9,7 +9,7 @@ define help_text
 make build          the program, optimised: build/litewright
 make run            a live shop database, an accident, a restore: under a minute
 make run DB=app.db  protects your own database until Ctrl-C
-make test           everything CI runs (about 25 minutes on 2 cores from clean; STAGES="format unit" for some)
+make test           everything CI runs (about 20 minutes on 2 cores from clean; STAGES="format unit" for some)
 make bench          the performance table beside its peers (ARGS="--quick", "--only restore")
 make soak           the long loops of the tests
 make format         clang-format over the tree

@@ -62,6 +62,7 @@ class Context:
         self.seed, self.long = seed, long_form
         self.random = random.Random(seed)
         self._processes = []
+        self._protects = []
 
     def path(self, name):
         return str(self.folder / name)
@@ -123,10 +124,23 @@ class Context:
         return answer
 
     def protect(self, database, *words, **options):
-        return Protect(self, database, words, **options)
+        self._protects.append(Protect(self, database, words, **options))
+        return self._protects[-1]
+
+    @property
+    def watchdog_ended_an_archiver(self):
+        return any("stood still while it kept writers out" in protected.errors for protected in self._protects)
 
     def sync(self, database, timeout="30s"):
-        return self.command("sync", database, "--timeout", timeout, "--json").json["txid"]
+        """The txid. Between two sessions of an archiver it says 75, try again."""
+        end = time.monotonic() + COMMAND_SECONDS
+        while True:
+            answer = self.command("sync", database, "--timeout", timeout, "--json", status=None)
+            if answer.status != 75 or "stopped meanwhile" not in answer.stderr or time.monotonic() > end:
+                break
+            time.sleep(.05)
+        check(answer.status == 0, f"sync: exit {answer.status}: {answer.stderr.strip()!r}")
+        return answer.json["txid"]
 
     def log(self, database):
         commits = self.command("log", database, "--all", "--json").json["commits"]
