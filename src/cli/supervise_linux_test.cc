@@ -97,6 +97,7 @@ void wait_for_the_watchdog() {
 
 // A child that ignores SIGTERM and does as `body` says until it ends.
 Watched told_twice(const std::function<int(GateClock&)>& body) {
+  ::signal(SIGINT, SIG_DFL);  // a shell that starts us in the background has it ignored
   return watch([&body](GateClock& gate, int) {
     ::signal(SIGTERM, SIG_IGN);
     wait_for_the_watchdog();
