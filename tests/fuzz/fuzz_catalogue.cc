@@ -52,6 +52,7 @@ Catalogue any_catalogue(Bytes data) {
     entry.first.txid = entry.header.base.next();
     if (entry.is_snapshot()) entry.first.txid = Txid(1 + byte(2) % entry.last.txid.value);
     entry.size = byte(3);
+    entry.commits = entry.last.txid.value - entry.start().value;  // none thinned: can_restore() knows no such
     catalogue.segments.push_back(entry);
   }
   std::ranges::sort(catalogue.segments, {}, [](const SegmentEntry& entry) {
