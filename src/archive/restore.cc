@@ -336,7 +336,7 @@ RestoreResult restore_around_damage(const ObjectStore& store, const Catalogue& c
     } catch (const Error& error) {
       // Retention may have replaced an object since the plan was made.
       if (error.code() == ErrorCode::kNoDatabase && ++reloads <= kMostReloads &&
-          reload_if_changed(store, left)) {
+          reload_if_changed(store, left, reloads)) {
         for (const BadObject& bad : damaged) {
           std::erase_if(left.segments, [&](const SegmentEntry& entry) { return entry.name == bad.name; });
         }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "archive/cover.h"
 #include "base/error.h"
@@ -13,6 +15,9 @@ namespace litewright {
 namespace {
 
 constexpr const char* kLogHint = "`litewright log` shows what can be restored";
+
+constexpr std::chrono::milliseconds kPauseAReload{10};
+constexpr std::chrono::milliseconds kLongestPause{250};
 
 std::string shown(const CommitRecord& commit) {
   return fmt::format("{} ({})", commit.txid.value,
@@ -273,7 +278,8 @@ RestorePlan plan_restore(const ObjectStore& store, const Catalogue& catalogue, c
   return plan;
 }
 
-bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue) {
+bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue, int reloads) {
+  std::this_thread::sleep_for(std::min(kPauseAReload * reloads, kLongestPause));
   Catalogue now = Catalogue::load(store);
   const bool same =
       std::ranges::equal(now.segments, catalogue.segments, {}, &SegmentEntry::name, &SegmentEntry::name);
@@ -289,7 +295,7 @@ PlannedRestore plan_restore_now(const ObjectStore& store, const RestorePoint& po
       return {std::move(catalogue), std::move(plan)};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNoDatabase || reloads == kMostReloads) throw;
-      if (!reload_if_changed(store, catalogue)) throw;
+      if (!reload_if_changed(store, catalogue, reloads)) throw;
     }
   }
 }

@@ -49,8 +49,9 @@ struct PlannedRestore {
 PlannedRestore plan_restore_now(const ObjectStore& store, const RestorePoint& point);
 
 // For whoever met an object that is gone: whether that is because the archive's segments are others by now
-// than in `catalogue`, which then is loaded anew.
-bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue);
-inline constexpr int kMostReloads = 10;  // of one reader, before it gives up
+// than in `catalogue`, which then is loaded anew. Beside an archiver that merges at full rate a reader may
+// meet this many times on end: it pauses before it goes on, the longer the more `reloads` it has behind it.
+bool reload_if_changed(const ObjectStore& store, Catalogue& catalogue, int reloads);
+inline constexpr int kMostReloads = 250;  // of one reader, before it gives up
 
 }  // namespace litewright

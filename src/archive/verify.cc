@@ -485,7 +485,7 @@ VerifyReport verify_archive(const ObjectStore& store, const VerifyOptions& optio
       return verify_catalogue(store, catalogue, again);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNoDatabase || reloads == kMostReloads) throw;
-      if (!reload_if_changed(store, catalogue)) throw;
+      if (!reload_if_changed(store, catalogue, reloads)) throw;
       again.begin = VerifyRecord::Begin::kResume;
     }
   }

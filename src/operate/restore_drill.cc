@@ -17,7 +17,7 @@ RestoreResult restore_planned(const ObjectStore& store, Catalogue& catalogue, co
       return restore_pages(store, plan, file_descriptor, request.options);
     } catch (const Error& error) {
       const bool replaced = error.code() == ErrorCode::kNoDatabase && reloads < kMostReloads &&
-                            reload_if_changed(store, catalogue);
+                            reload_if_changed(store, catalogue, reloads);
       if (!replaced) throw;
     }
     RestorePoint same;
