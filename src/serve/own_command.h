@@ -1,0 +1,35 @@
+// Runs a command of Litewright's own in a child process: whatever opens a database besides its guard (checks,
+// locks, plans, restores) must not share the daemon's process (FACTS 7), and can be ended there.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace litewright {
+
+struct OwnCommand {
+  std::vector<std::string> words = {};  // without "litewright": {"check", "/data/app.db", "--json"}
+  std::chrono::milliseconds time_limit = std::chrono::hours(6);
+  std::size_t most_output = 16 << 20;  // bytes of stdout that are kept; a command that prints more is ended
+  bool idle = false;                   // at the lowest priority of CPU and disk
+  std::function<bool()> stop = {};     // asked for ten times a second; true: SIGINT, then SIGKILL
+};
+
+struct OwnCommandResult {
+  int status = 0;           // exit status; 128 + N where a signal N ended it
+  bool over_time = false;   // ended for its time limit
+  bool stopped = false;     // ended because `stop` said so
+  std::string output = {};  // stdout
+  std::string error = {};   // the end of stderr, up to 4 KiB
+};
+
+// Waits for it. Usable from every thread. Throws Error{kIo} where no process can be had.
+using RunOwnCommand = std::function<OwnCommandResult(const OwnCommand&)>;
+
+// By /proc/self/exe, with the environment of this process, in a process group of its own that dies with the
+// daemon.
+OwnCommandResult run_own_command(const OwnCommand& command);
+
+}  // namespace litewright
