@@ -31,9 +31,10 @@ class Steps {
   void service(const std::string& name, const std::string& command, bool always) {
     if (!command.empty()) steps_.push_back({.name = name, .shell = command, .always = always});
   }
-  void verify_and_prune() {
+  // Daily what was not proven within a week, else everything: a long history is not read whole every night.
+  void verify_and_prune(std::vector<std::string> how = {}) {
     if (!wish_.has_archive) return;
-    add("verify", "verify");
+    add("verify", "verify", std::move(how));
     add("prune", "prune").needs_sound = true;
   }
   std::vector<PlanStep> take() { return std::move(steps_); }
@@ -54,7 +55,7 @@ void daily(Steps& steps) {
   steps.add("optimize", "maintain", {"optimize"});
   steps.add("quick check", "check", {"--quick"});
   steps.add("backup", "backup");
-  steps.verify_and_prune();
+  steps.verify_and_prune({"--proven-within", "7d"});
 }
 
 // The check comes before VACUUM, which would read damage into a new file, and the backup before both.

@@ -28,8 +28,11 @@ PlanWish weekly() {
 }
 
 TEST(MaintenancePlan, TheStepsStandInTheRunbooksOrder) {
-  EXPECT_EQ(names_of(plan_steps({.name = PlanName::kDaily, .database = "app.db", .has_archive = true})),
+  const std::vector<PlanStep> daily =
+      plan_steps({.name = PlanName::kDaily, .database = "app.db", .has_archive = true});
+  EXPECT_EQ(names_of(daily),
             (Names{"checkpoint", "analyze", "optimize", "quick check", "backup", "verify", "prune"}));
+  EXPECT_EQ(daily[5].words, (Names{"verify", "app.db", "--proven-within", "7d"}));
   EXPECT_EQ(names_of(plan_steps(weekly())),
             (Names{"stats before", "stop the application", "backup", "full check", "vacuum", "analyze",
                    "start the application", "verify", "prune", "stats after"}));
