@@ -44,6 +44,7 @@ def write_document(path, rows, facts):
 
 Measured by `make bench`; written by `bench/run.py --write`, not by hand. [bench/README.md](../bench/README.md) says
 what each line does and how to read it. Ratios count, not absolute seconds: all sides ran in turn in one run.
+How an archive's size develops over a year, beside a gzip a day: [retention-year.md](retention-year.md).
 
 %s
 
