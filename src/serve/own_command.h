@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,22 +15,28 @@ struct OwnCommand {
   std::chrono::milliseconds time_limit = std::chrono::hours(6);
   std::size_t most_output = 16 << 20;  // bytes of stdout that are kept; a command that prints more is ended
   bool idle = false;                   // at the lowest priority of CPU and disk
-  std::function<bool()> stop = {};     // asked for ten times a second; true: SIGINT, then SIGKILL
+  std::function<bool()> stop = {};     // asked for ten times a second; true: it is ended
+  // Ending it: SIGINT, upon which a command leaves things in order, and SIGKILL after so long, which takes
+  // its process group along.
+  std::chrono::milliseconds end_within = std::chrono::seconds(30);
+  std::string program = "/proc/self/exe";  // another one in tests
 };
 
 struct OwnCommandResult {
-  int status = 0;           // exit status; 128 + N where a signal N ended it
-  bool over_time = false;   // ended for its time limit
-  bool stopped = false;     // ended because `stop` said so
-  std::string output = {};  // stdout
-  std::string error = {};   // the end of stderr, up to 4 KiB
+  int status = 0;            // exit status; 128 + N where a signal N ended it
+  bool over_time = false;    // ended for its time limit
+  bool stopped = false;      // ended because `stop` said so
+  bool over_output = false;  // ended because it printed too much
+  std::string output = {};   // stdout
+  std::string error = {};    // the end of stderr, up to 4 KiB
 };
 
-// Waits for it. Usable from every thread. Throws Error{kIo} where no process can be had.
+// Waits for it. Usable from every thread, which must live as long as the command. Throws Error{kIo} where no
+// process can be had.
 using RunOwnCommand = std::function<OwnCommandResult(const OwnCommand&)>;
 
-// By /proc/self/exe, with the environment of this process, in a process group of its own that dies with the
-// daemon.
+// With the environment of this process (less the service manager's sockets), /dev/null as stdin, in a process
+// group of its own. The command gets SIGTERM when the daemon dies.
 OwnCommandResult run_own_command(const OwnCommand& command);
 
 }  // namespace litewright

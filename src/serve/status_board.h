@@ -1,9 +1,13 @@
 // What the daemon knows of each database now, and what changed: written by the guards, the job runner and the
 // looks, read by HTTP, metrics and alerts. Readers never wait for a database, a store or each other.
+//
+// A finding is the same one as long as its id and object are: it appears with the first source that has it,
+// worsens or eases with the worst of them, and clears when none has it any more.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -56,14 +60,19 @@ struct DatabaseStatus {
   std::map<FindingSource, std::vector<Finding>> findings = {};  // that are open
 
   Severity worst() const;
-  std::vector<Finding> open_findings() const;  // the worst first
+  std::vector<Finding> open_findings() const;  // the worst first; each once
 };
 
-// A change, for those who listen. `document` is JSON, one line.
+// A change, for those who listen. `document` is JSON, one line, and has a "time" (UTC):
+//   database       {"name", "path", "guard", "trouble"}: it joined, or its guard's state is another
+//   database.left  {"name", "path"}
+//   finding        {"name", "change": "appeared"|"worsened"|"eased"|"cleared", "finding"}; a cleared one as
+//                  it was last, with severity "ok"
+//   run            {"name", "event": "began"|"ended", "run"}: the run as `litewright runs --json` has it
 struct StatusChange {
   std::uint64_t number = 0;   // grows by one
   std::string kind = {};      // "database", "database.left", "finding", "run"
-  std::string database = {};  // its name
+  std::string database = {};  // its name; empty where the daemon itself is meant
   std::string document = {};
 };
 
@@ -73,15 +82,26 @@ class StatusBoard {
 
   using Entry = std::shared_ptr<const DatabaseStatus>;
 
-  // Joins where `name` is new. `change` works on a copy that readers see when it returns.
+  // `change` works on a copy that readers see when it returns; it is called under the board's lock, must not
+  // call the board, and leaves `findings` as they are. Nothing is done where it did not join.
   void update(const std::string& name, const std::function<void(DatabaseStatus&)>& change);
-  // All findings of one source; those of id and object that were not there before open, those that are gone
-  // close, others may have worsened or eased: each is a change.
-  void set_findings(const std::string& name, FindingSource source, std::vector<Finding> findings);
-  // One finding of the guard: severity ok ends the one of its id.
-  void tell(const std::string& name, FindingSource source, const Finding& finding);
+  void join(const std::string& name, const std::function<void(DatabaseStatus&)>& change);  // or as update()
   void leave(const std::string& name);
+  // All findings of one source, of a database that joined: those that are not among them end. The
+  // kMostFindings worst are kept.
+  void set_findings(const std::string& name, FindingSource source, std::vector<Finding> findings);
+  // One finding more: severity ok ends those of its id (and of its object, where it names one).
+  void tell(const std::string& name, FindingSource source, const Finding& finding);
   void ran(const std::string& name, std::string document);  // a run began or ended
+  static constexpr std::size_t kMostFindings = 500;         // of a database and source
+
+  // Of the daemon itself: a configuration that can't be read, a database that was deleted. As tell().
+  void tell_of_daemon(const Finding& finding);
+  std::vector<Finding> daemon_findings() const;
+
+  // All databases that were there at the beginning have joined; for the startup probe.
+  void mark_started();
+  bool started() const;
 
   // By name.
   std::vector<Entry> databases() const;
@@ -89,7 +109,7 @@ class StatusBoard {
   std::uint64_t last_change() const;
 
   // The changes after `number` that are still kept (the newest kMostChanges), waiting up to `patience` for
-  // one. `missed`: there were more between.
+  // one. `missed`: there were more between. Who listens (alerts, event streams) asks again and again.
   struct Changes {
     std::vector<StatusChange> changes = {};
     bool missed = false;
@@ -97,16 +117,20 @@ class StatusBoard {
   Changes after(std::uint64_t number, std::chrono::milliseconds patience) const;
   static constexpr std::size_t kMostChanges = 4096;
 
-  // Called on the thread that made the change, outside of any lock. Set once, before others know the board.
-  std::function<void(const StatusChange&)> on_change = {};
-
  private:
+  void record(std::string kind, const std::string& database, std::string document);  // under mutex_
+  void apply(Entry& entry, const std::string& name, const std::function<void(DatabaseStatus&)>& change);
+  void record_findings(const std::string& name, const std::vector<Finding>& before,
+                       const std::vector<Finding>& after);
+
   const Clock& clock_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::map<std::string, Entry, std::less<>> entries_;
+  std::vector<Finding> daemon_findings_;
   std::deque<StatusChange> changes_;
   std::uint64_t last_ = 0;
+  bool started_ = false;
 };
 
 }  // namespace litewright
