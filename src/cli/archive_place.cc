@@ -6,36 +6,20 @@
 
 #include "base/error.h"
 #include "config/configuration.h"
-#include "store/directory_store.h"
+#include "store/open_store.h"
 
 namespace litewright {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::unique_ptr<ObjectStore> open_store(const std::string& archive) {
-  constexpr std::string_view kFile = "file://";
-  if (archive.starts_with(kFile)) return std::make_unique<DirectoryStore>(archive.substr(kFile.size()));
-  if (const auto scheme = archive.find("://"); scheme != std::string::npos) {
-    throw Error(ErrorCode::kUsage, fmt::format("no driver for {} archives", archive.substr(0, scheme)),
-                "--archive takes a folder: --archive /backup/app");
-  }
-  return std::make_unique<DirectoryStore>(fs::absolute(archive).lexically_normal().string());
-}
-
-// What litewright.toml names, the first of several; else the folder beside the database. Many databases of
-// one glob have an archive each below the one named.
 std::string configured_archive(const Invocation& invocation, const fs::path& database) {
   std::optional<std::string> file;
   if (std::ranges::find(invocation.command.options, "config", &Option::name) !=
       invocation.command.options.end()) {
     file = invocation.value("config");
   }
-  const Configuration configuration = find_configuration(file);
-  const DatabaseSettings* settings = configuration.of(database);
-  if (settings == nullptr || settings->archives.empty()) return database.string() + "-archive";
-  const std::string& named = settings->archives[0];
-  return settings->glob.empty() ? named : named + "/" + database.filename().string();
+  return find_configuration(file).archive_of(database);
 }
 
 }  // namespace
