@@ -1,12 +1,11 @@
 // The steps that measure: sizes, free pages, the disk, the clock, settings, indexes, statistics, engines.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
+#include <initializer_list>
 
-#include "base/disk_space.h"
-#include "base/error.h"
 #include "check/index_audit.h"
+#include "operate/file_figures.h"
 #include "operate/health_context.h"
 #include "operate/health_memory.h"
 
@@ -21,15 +20,15 @@ std::int64_t seconds_of(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-// The newest time of the file and its WAL, seconds since 1970; only stat()ed (FACTS 7).
-std::int64_t last_written(const std::string& path) {
-  std::int64_t newest = 0;
-  for (const char* suffix : {"", "-wal"}) {
-    struct stat status{};
-    if (::stat((path + suffix).c_str(), &status) != 0 || (*suffix != 0 && status.st_size == 0)) continue;
-    newest = std::max<std::int64_t>(newest, status.st_mtim.tv_sec);
+std::int64_t last_written(const std::string& path) { return seconds_of(look_at_files(path).written); }
+
+// `names` of what stat(2) tells.
+void take_file_figures(HealthContext& context, std::initializer_list<std::string_view> names) {
+  const MeasuredFigures figures = measured(look_at_files(context.request.path), context.clock.wall());
+  for (const std::string_view name : names) {
+    const auto figure = figures.find(name);
+    if (figure != figures.end()) context.report.figures[std::string(name)] = figure->second;
   }
-  return newest;
 }
 
 // FNV-1a over all rows; empty where ANALYZE never ran.
@@ -69,11 +68,7 @@ void measure_size(HealthContext& context) {
   context.report.figures["size-min"] = bytes;
 }
 
-void measure_wal(HealthContext& context) {
-  struct stat status{};
-  const bool there = ::stat((context.request.path + "-wal").c_str(), &status) == 0;
-  context.report.figures["wal"] = there ? static_cast<double>(status.st_size) : 0;
-}
+void measure_wal(HealthContext& context) { take_file_figures(context, {"wal"}); }
 
 void measure_free_pages(HealthContext& context) {
   const DatabaseStats& stats = context.statistics();
@@ -86,20 +81,13 @@ void measure_free_pages(HealthContext& context) {
 void measure_disk(HealthContext& context) {
   const DiskSpace space = disk_space(context.request.path);
   if (space.all == 0) throw StepSkipped{"the disk can't be asked"};
-  context.report.figures["free-disk"] = static_cast<double>(space.free);
-  context.report.figures["disk-used"] =
-      100.0 * static_cast<double>(space.all - space.free) / static_cast<double>(space.all);
-  HealthMemory memory = read_health_memory(context.request.state_folder, context.request.path);
-  const DiskSample now = {seconds_of(context.clock.wall()), space.free};
-  if (const auto left = seconds_until_full(memory.disk, now)) context.report.figures["disk-full-in"] = *left;
-  memory.remember(now);
-  write_health_memory(context.request.state_folder, context.request.path, memory);
+  take_file_figures(context, {"free-disk", "disk-used"});
+  const auto left =
+      disk_trend(context.request.state_folder, context.request.path, space, context.clock.wall());
+  if (left) context.report.figures["disk-full-in"] = *left;
 }
 
-void measure_clock(HealthContext& context) {
-  const std::int64_t ahead = last_written(context.request.path) - seconds_of(context.clock.wall());
-  context.report.figures["clock-ahead"] = static_cast<double>(std::max<std::int64_t>(ahead, 0));
-}
+void measure_clock(HealthContext& context) { take_file_figures(context, {"clock-ahead"}); }
 
 void look_at_settings(HealthContext& context) {
   const DatabaseStats& stats = context.statistics();

@@ -42,10 +42,11 @@ std::optional<double> seconds_until_full(const std::vector<DiskSample>& samples,
   return static_cast<double>(now.free_bytes) / -slope;
 }
 
-void HealthMemory::remember(const DiskSample& sample) {
-  if (!disk.empty() && sample.seconds - disk.back().seconds < kSampleInterval) return;
+bool HealthMemory::remember(const DiskSample& sample) {
+  if (!disk.empty() && sample.seconds - disk.back().seconds < kSampleInterval) return false;
   disk.push_back(sample);
   if (disk.size() > kMostSamples) disk.erase(disk.begin(), disk.end() - kMostSamples);
+  return true;
 }
 
 HealthMemory read_health_memory(const std::string& state_folder, const std::string& database) {

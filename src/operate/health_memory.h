@@ -31,7 +31,7 @@ struct HealthMemory {
   std::string statistics = {};
   std::int64_t statistics_since = 0;
 
-  void remember(const DiskSample& sample);
+  bool remember(const DiskSample& sample);  // false: the last one is too young
 };
 
 // A file that is missing or not as it should be counts as none.
