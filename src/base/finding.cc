@@ -80,6 +80,30 @@ nlohmann::ordered_json finding_to_json(const Finding& finding) {
   return json;
 }
 
+std::optional<Finding> finding_from_json(const nlohmann::ordered_json& json) {
+  const auto text = [&json](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (!json.is_object() || text("id").empty()) return std::nullopt;
+  const auto severity = std::ranges::find(kSeverityNames, text("severity"));
+  if (severity == kSeverityNames.end()) return std::nullopt;
+  Finding finding{.id = text("id"),
+                  .severity = static_cast<Severity>(severity - kSeverityNames.begin()),
+                  .database = text("database"),
+                  .object = text("object"),
+                  .meaning = text("meaning"),
+                  .remedy = text("remedy")};
+  const auto figures = json.find("figures");
+  if (figures == json.end() || !figures->is_object()) return finding;
+  for (const auto& [name, value] : figures->items()) {
+    if (value.is_string()) finding.figures.push_back({name, value.get<std::string>()});
+    if (value.is_number_integer()) finding.figures.push_back({name, value.get<std::int64_t>()});
+    if (value.is_number_float()) finding.figures.push_back({name, value.get<double>()});
+  }
+  return finding;
+}
+
 nlohmann::ordered_json findings_to_json(std::span<const Finding> findings) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Finding& finding : findings) list.push_back(finding_to_json(finding));

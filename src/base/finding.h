@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ int exit_status(std::span<const Finding> findings);
 // {"id", "severity", "database", "object", "figures": {name: value, …}, "meaning", "remedy"}; every key is
 // always there (docs/json.md).
 nlohmann::ordered_json finding_to_json(const Finding& finding);
+// The same back; nothing where it is no finding. Figures of other kinds are left out.
+std::optional<Finding> finding_from_json(const nlohmann::ordered_json& json);
 nlohmann::ordered_json findings_to_json(std::span<const Finding> findings);
 
 // Two to three lines for people, without colour and with a line feed at the end:

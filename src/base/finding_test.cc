@@ -62,5 +62,21 @@ TEST(Finding, ExitStatusFollowsTheWorst) {
   }
 }
 
+TEST(Finding, ComesBackFromJsonAsItWas) {
+  const Finding finding{.id = "wal.large",
+                        .severity = Severity::kCritical,
+                        .database = "/data/app.db",
+                        .object = "reader",
+                        .figures = {{"wal_bytes", std::int64_t{7}}, {"share", 0.5}, {"who", "me"}},
+                        .meaning = "it is large",
+                        .remedy = "litewright locks /data/app.db"};
+  const auto json = finding_to_json(finding);
+  const auto back = finding_from_json(json);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(finding_to_json(*back), json);
+  for (const char* none : {"[]", "{}", "7", R"({"id": "x", "severity": "bad"})", R"({"id": 1})"})
+    EXPECT_FALSE(finding_from_json(nlohmann::ordered_json::parse(none))) << none;
+}
+
 }  // namespace
 }  // namespace litewright

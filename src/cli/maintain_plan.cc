@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -247,6 +248,25 @@ RunResult run_result(int status) {
 
 }  // namespace
 
+namespace {
+
+// That of the daemon, which made its row, or one of its own.
+std::int64_t begin_run(const Invocation& invocation, RunHistory& history, const std::string& job,
+                       const std::string& database) {
+  const auto given = invocation.value("run");
+  if (!given) {
+    history.mark_interrupted();
+    return history.begin(job, database, invocation.session.clock.wall(), 1);
+  }
+  std::int64_t run = 0;
+  const auto [end, failure] = std::from_chars(given->data(), given->data() + given->size(), run);
+  if (failure != std::errc{} || end != given->data() + given->size() || !history.adopt(run))
+    throw Error(ErrorCode::kUsage, fmt::format("--run {} is no run that goes on", *given), "litewright runs");
+  return run;
+}
+
+}  // namespace
+
 int run_maintain_plan(const Invocation& invocation) {
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
   const Session& session = invocation.session;
@@ -262,9 +282,8 @@ int run_maintain_plan(const Invocation& invocation) {
     return 0;
   }
   RunHistory history(folder, session.clock);
-  history.mark_interrupted();
   const std::string job(plan_name(wish.name));
-  const std::int64_t run = history.begin(job, path, session.clock.wall(), 1);
+  const std::int64_t run = begin_run(invocation, history, job, path);
   const StepRunner runner = [&](const PlanStep& step) {
     if (!step.shell.empty()) return run_shell(step);
     StepOutcome outcome = run_words(step, session);
@@ -277,7 +296,8 @@ int run_maintain_plan(const Invocation& invocation) {
       steps, session.clock, runner, [&session](const StepReport& step) { print_step(session.output, step); },
       [] { return NotedSignals::came(); });
   const Json findings = findings_of(report);
-  history.end(run, run_result(report.exit_status()), report.summary(), findings.dump());
+  const RunResult result = NotedSignals::came() ? RunResult::kInterrupted : run_result(report.exit_status());
+  history.end(run, result, report.summary(), findings.dump());
   history.forget(kRunsKept);
   session.output.line(fmt::format("{}: {} in {}", job, report.summary(), seconds_text(report.seconds)));
   Json document = maintain_document(place, job);

@@ -9,7 +9,7 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
-#include "schedule/run_history.h"
+#include "schedule/run_json.h"
 
 namespace litewright {
 namespace {
@@ -20,24 +20,6 @@ std::size_t wanted_count(const Invocation& invocation) {
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (failure == std::errc{} && end == text.data() + text.size() && count > 0) return count;
   throw Error(ErrorCode::kUsage, fmt::format("--count {} is not a number of runs", text), "--count 20");
-}
-
-nlohmann::ordered_json run_json(const RunRecord& run) {
-  nlohmann::ordered_json json = {{"id", run.id},
-                                 {"job", run.job},
-                                 {"database", run.database},
-                                 {"due", format_utc_time(run.due)},
-                                 {"attempt", run.attempt},
-                                 {"began", format_utc_time(run.began)}};
-  if (run.ended) {
-    json["ended"] = format_utc_time(*run.ended);
-    json["seconds"] = std::chrono::duration<double>(*run.ended - run.began).count();
-  }
-  json["result"] = run_result_name(run.result);
-  json["summary"] = run.summary;
-  const auto findings = nlohmann::ordered_json::parse(run.findings, nullptr, false);
-  json["findings"] = findings.is_array() ? findings : nlohmann::ordered_json::array();
-  return json;
 }
 
 int run_runs(const Invocation& invocation) {
@@ -54,7 +36,7 @@ int run_runs(const Invocation& invocation) {
   for (const RunRecord& run : runs) {
     table.add({format_local_time(run.began), run.job, run.database, std::string(run_result_name(run.result)),
                run.ended ? format_duration(*run.ended - run.began) : "", run.summary});
-    list.push_back(run_json(run));
+    list.push_back(run_to_json(run));
   }
   if (runs.empty()) session.output.line("nothing was run yet");
   if (!runs.empty()) session.output.table(table);

@@ -34,6 +34,7 @@ class Schedule {
   std::optional<WallTime> latest(WallTime at) const;
 
   const std::string& text() const { return text_; }
+  const std::string& zone() const { return zone_.name(); }
 
  private:
   explicit Schedule(const TimeZone& zone) : zone_(zone) {}

@@ -49,6 +49,23 @@ constexpr const char* kSchema =
     "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due);"
     "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL;";
 
+constexpr std::string_view kColumns =
+    "id, job, database, due, attempt, began, ended, result, summary, findings";
+
+RunRecord record_of(Statement& row) {
+  RunRecord record{.id = row.integer(0),
+                   .job = row.text(1),
+                   .database = row.text(2),
+                   .due = time_of(row.integer(3)),
+                   .attempt = static_cast<int>(row.integer(4)),
+                   .began = time_of(row.integer(5))};
+  if (!row.is_null(6)) record.ended = time_of(row.integer(6));
+  record.result = result_of(row.text(7));
+  record.summary = row.text(8);
+  record.findings = row.text(9);
+  return record;
+}
+
 }  // namespace
 
 std::string_view run_result_name(RunResult result) { return kResults.at(static_cast<std::size_t>(result)); }
@@ -74,6 +91,17 @@ std::int64_t RunHistory::begin(const std::string& job, const std::string& databa
   const std::int64_t id = insert.integer(0);
   insert.step();  // to its end: only then it is committed
   return id;
+}
+
+bool RunHistory::adopt(std::int64_t id) {
+  Statement update = connection_.prepare(
+      "UPDATE runs SET pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL RETURNING id");
+  update.bind(1, id);
+  update.bind(2, std::int64_t{::getpid()});
+  update.bind(3, start_ticks(::getpid()));
+  const bool there = update.step();
+  if (there) update.step();  // to its end: only then it is committed
+  return there;
 }
 
 void RunHistory::end(std::int64_t id, RunResult result, const std::string& summary,
@@ -108,42 +136,52 @@ std::size_t RunHistory::mark_interrupted() {
   return gone.size();
 }
 
+std::optional<RunRecord> RunHistory::find(std::int64_t id) {
+  Statement row = connection_.prepare(fmt::format("SELECT {} FROM runs WHERE id=?1", kColumns));
+  row.bind(1, id);
+  if (!row.step()) return std::nullopt;
+  return record_of(row);
+}
+
+std::size_t RunHistory::going(const std::string& database) {
+  Statement row =
+      connection_.prepare("SELECT count(*) FROM runs WHERE ended IS NULL AND pid>0 AND database=?1");
+  row.bind(1, std::string_view(database));
+  row.step();
+  return static_cast<std::size_t>(row.integer(0));
+}
+
 std::vector<RunRecord> RunHistory::newest(const Filter& filter) {
   Statement row = connection_.prepare(
-      "SELECT id, job, database, due, attempt, began, ended, result, summary, findings FROM runs "
-      "WHERE (?1='' OR job=?1) AND (?2='' OR database=?2) ORDER BY id DESC LIMIT ?3");
+      fmt::format("SELECT {} FROM runs WHERE (?1='' OR job=?1) AND (?2='' OR database=?2) ORDER BY id DESC "
+                  "LIMIT ?3",
+                  kColumns));
   row.bind(1, std::string_view(filter.job));
   row.bind(2, std::string_view(filter.database));
   row.bind(3, static_cast<std::int64_t>(filter.most));
   std::vector<RunRecord> records;
-  while (row.step()) {
-    RunRecord record{.id = row.integer(0),
-                     .job = row.text(1),
-                     .database = row.text(2),
-                     .due = time_of(row.integer(3)),
-                     .attempt = static_cast<int>(row.integer(4)),
-                     .began = time_of(row.integer(5))};
-    if (!row.is_null(6)) record.ended = time_of(row.integer(6));
-    record.result = result_of(row.text(7));
-    record.summary = row.text(8);
-    record.findings = row.text(9);
-    records.push_back(std::move(record));
-  }
+  while (row.step()) records.push_back(record_of(row));
   return records;
 }
 
 std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
   std::map<std::string, PastRuns> past;
-  // The last row of the latest due time, by job.
-  Statement row = connection_.prepare(
-      "SELECT job, due, attempt, result FROM runs AS r WHERE database=?1 AND id=(SELECT id FROM runs AS n "
-      "WHERE "
-      "n.database=r.database AND n.job=r.job ORDER BY due DESC, id DESC LIMIT 1)");
-  row.bind(1, std::string_view(database));
-  while (row.step()) {
-    past[row.text(0)] = {.handled = time_of(row.integer(1)),
-                         .attempts = static_cast<int>(row.integer(2)),
-                         .interrupted = result_of(row.text(3)) == RunResult::kInterrupted};
+  {
+    Statement row = connection_.prepare("SELECT job, max(due) FROM runs WHERE database=?1 GROUP BY job");
+    row.bind(1, std::string_view(database));
+    while (row.step()) past[row.text(0)].handled = time_of(row.integer(1));
+  }
+  // Of what began: the last row of its latest due time.
+  for (auto& [job, runs] : past) {
+    Statement row = connection_.prepare(
+        "SELECT due, attempt, result FROM runs WHERE database=?1 AND job=?2 AND attempt>0 "
+        "ORDER BY due DESC, id DESC LIMIT 1");
+    row.bind(1, std::string_view(database));
+    row.bind(2, std::string_view(job));
+    if (!row.step()) continue;
+    runs.due = time_of(row.integer(0));
+    runs.attempts = static_cast<int>(row.integer(1));
+    runs.interrupted = result_of(row.text(2)) == RunResult::kInterrupted;
   }
   return past;
 }

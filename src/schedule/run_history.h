@@ -40,12 +40,19 @@ class RunHistory {
   // Makes the file where it is missing. Throws as Connection does.
   RunHistory(const std::string& state_folder, const Clock& clock);
 
+  // A run that this process sees to; its number.
   std::int64_t begin(const std::string& job, const std::string& database, WallTime due, int attempt);
+  // The run is this process's from now on: false where there is no such, or it has ended.
+  bool adopt(std::int64_t id);
   void end(std::int64_t id, RunResult result, const std::string& summary, const std::string& findings);
   void skip(const std::string& job, const std::string& database, WallTime due, const std::string& why);
 
   // Runs whose process is gone are marked as interrupted; how many that were.
   std::size_t mark_interrupted();
+
+  std::optional<RunRecord> find(std::int64_t id);
+  // Runs of it that have no end; those whose process is gone must have been marked.
+  std::size_t going(const std::string& database);
 
   struct Filter {
     std::string job = {}, database = {};  // empty: all

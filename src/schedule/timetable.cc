@@ -22,7 +22,8 @@ Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns
     const auto known = past.find(name);
     State state{.job = std::move(job), .handled = since};
     if (known != past.end() && known->second.handled) {
-      state.handled = state.due = *known->second.handled;
+      state.handled = *known->second.handled;
+      state.due = known->second.due.value_or(state.handled);
       state.attempt = known->second.attempts;
       // Once: the attempt that makes good for it is not itself made good for.
       if (known->second.interrupted && state.attempt == 1) {
@@ -38,38 +39,19 @@ Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns
 // The same due time, the same delay: a restart in between does not begin it twice or never.
 WallTime Timetable::begins(const Job& job, WallTime due) {
   if (job.rules.jitter.count() <= 0) return due;
-  const std::string text = fmt::format("{} {}", job.name, due.time_since_epoch().count());
+  const std::string text = fmt::format("{} {} {}", job.scope, job.name, due.time_since_epoch().count());
   const std::uint64_t hash = checksum64(std::as_bytes(std::span(text)));
   return due + std::chrono::nanoseconds(hash % static_cast<std::uint64_t>(job.rules.jitter.count()));
 }
 
-void Timetable::start(State& state, WallTime due, WallTime now, Why why, Tick& tick) {
-  state.attempt = due == state.due ? state.attempt + 1 : 1;
-  state.due = due;
-  state.running_since = now;
-  state.told_over_time = false;
-  state.retry_at.reset();
-  tick.starts.push_back({state.job.name, due, state.attempt, why});
-}
-
-void Timetable::tick_job(State& state, WallTime now, Tick& tick) {
+// All due times that have come; only the last of them can still be begun.
+void Timetable::take_due_times(State& state, WallTime now, Tick& tick) {
   const JobRules& rules = state.job.rules;
-  if (state.running_since) {
-    const WallTime limit = *state.running_since + rules.time_limit;
-    if (now >= limit && !state.told_over_time) {
-      state.told_over_time = true;
-      tick.over_time.push_back(state.job.name);
-    }
-    if (!state.told_over_time) tick.wake = std::min(tick.wake, limit);
-  }
-  // All due times that have come; only the last of them can still be begun.
   std::vector<WallTime> come;
   for (; begins(state.job, state.next) <= now; state.next = state.job.schedule.next(state.next)) {
     if (come.size() == kMostSkipsAtOnce) come.erase(come.begin());
     come.push_back(state.next);
   }
-  tick.wake = std::min(tick.wake, begins(state.job, state.next));
-  if (!come.empty()) state.handled = come.back();
   for (std::size_t i = 0; i < come.size(); i++) {
     const bool last = i + 1 == come.size();
     const bool late = now - begins(state.job, come[i]) > kPunctual;
@@ -80,24 +62,53 @@ void Timetable::tick_job(State& state, WallTime now, Tick& tick) {
     } else if (!last || too_late) {
       tick.skips.push_back({state.job.name, come[i], "missed while nothing ran"});
     } else {
-      start(state, come[i], now, late ? Why::kCaughtUp : Why::kDue, tick);
+      if (state.waiting)
+        tick.skips.push_back({state.job.name, state.waiting->due, "had no turn before the next"});
+      state.waiting = State::Turn{come[i], late ? Why::kCaughtUp : Why::kDue};
+      state.retry_at.reset();
     }
-  }
-  if (state.running_since || !state.retry_at) return;
-  if (*state.retry_at <= now) {
-    start(state, state.due, now, state.retry_why, tick);
-  } else {
-    tick.wake = std::min(tick.wake, *state.retry_at);
   }
 }
 
-Timetable::Tick Timetable::tick(WallTime now) {
-  Tick tick{.wake = now + std::chrono::hours(24)};
-  for (auto& [name, state] : states_) tick_job(state, now, tick);
-  for (const auto& [name, state] : states_) {
-    if (state.running_since && !state.told_over_time)
-      tick.wake = std::min(tick.wake, *state.running_since + state.job.rules.time_limit);
+void Timetable::tick_job(State& state, WallTime now, const MayBegin& may_begin, Tick& tick) {
+  take_due_times(state, now, tick);
+  tick.wake = std::min(tick.wake, begins(state.job, state.next));
+  if (state.running_since) {
+    const WallTime limit = *state.running_since + state.job.rules.time_limit;
+    if (now >= limit && !state.told_over_time) {
+      state.told_over_time = true;
+      tick.over_time.push_back(state.job.name);
+    }
+    if (!state.told_over_time) tick.wake = std::min(tick.wake, limit);
+    return;
   }
+  if (!state.waiting && state.retry_at) {
+    if (*state.retry_at > now) {
+      tick.wake = std::min(tick.wake, *state.retry_at);
+      return;
+    }
+    state.waiting = State::Turn{state.due, state.retry_why};
+    state.retry_at.reset();
+  }
+  if (!state.waiting) return;
+  const int attempt = state.waiting->due == state.due ? state.attempt + 1 : 1;
+  const Start start{state.job.name, state.waiting->due, attempt, state.waiting->why};
+  if (may_begin && !may_begin(start)) {
+    tick.waiting.push_back(start);
+    return;
+  }
+  state.attempt = attempt;
+  state.due = start.due;
+  state.running_since = now;
+  state.told_over_time = false;
+  state.waiting.reset();
+  tick.starts.push_back(start);
+  tick.wake = std::min(tick.wake, now + state.job.rules.time_limit);
+}
+
+Timetable::Tick Timetable::tick(WallTime now, const MayBegin& may_begin) {
+  Tick tick{.wake = now + std::chrono::hours(24)};
+  for (auto& [name, state] : states_) tick_job(state, now, may_begin, tick);
   return tick;
 }
 
@@ -114,6 +125,7 @@ void Timetable::ended(const std::string& job, WallTime now, bool done) {
 
 WallTime Timetable::next_start(const std::string& job, WallTime now) const {
   const State& state = states_.at(job);
+  if (state.waiting) return now;
   if (state.retry_at && !state.running_since) return std::max(*state.retry_at, now);
   return begins(state.job, state.next);
 }

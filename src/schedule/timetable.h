@@ -5,7 +5,8 @@
 // The rules:
 //   1. A due time is handled once: it is begun, or it is skipped and recorded so. Never again after that,
 //      whatever clocks do.
-//   2. A job that still runs when it is due again is not begun beside itself: that due time is skipped.
+//   2. A job that still runs when it is due again is not begun beside itself: that due time is skipped. One
+//      that still waits for its turn then gives way to the new due time.
 //   3. After downtime the latest missed due time is caught up with, once (kLatest), or none is (kNever). One
 //      that lies further back than `longest_lateness` is skipped.
 //   4. A run that failed is tried again after a while, more slowly each time, up to `retries` times, unless
@@ -15,6 +16,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,19 +34,22 @@ struct JobRules {
   std::chrono::nanoseconds longest_backoff = std::chrono::hours(1);
   enum class CatchUp { kLatest, kNever } catch_up = CatchUp::kLatest;
   std::chrono::nanoseconds longest_lateness = std::chrono::hours(24) * 7;
+  bool operator==(const JobRules&) const = default;
 };
 
 struct Job {
   std::string name;  // unique
   Schedule schedule;
   JobRules rules = {};
+  std::string scope = {};  // jobs of one name and other scopes have other jitters: the database
 };
 
 // What is known of a job from before.
 struct PastRuns {
-  std::optional<WallTime> handled;  // the latest due time that was begun or skipped
-  int attempts = 0;                 // that it had
-  bool interrupted = false;         // its last attempt has no end
+  std::optional<WallTime> handled = {};  // the latest due time that was begun or skipped
+  std::optional<WallTime> due = {};      // of the last run that began
+  int attempts = 0;                      // that it had
+  bool interrupted = false;              // its last attempt has no end
 };
 
 class Timetable {
@@ -54,24 +59,27 @@ class Timetable {
 
   enum class Why { kDue, kCaughtUp, kRetry, kInterrupted };
   struct Start {
-    std::string job;
-    WallTime due;
+    std::string job = {};
+    WallTime due = {};
     int attempt = 1;
     Why why = Why::kDue;
   };
   struct Skip {
     std::string job;
     WallTime due;
-    std::string why;  // "still running", "missed while nothing ran"
+    std::string why;  // "still running", "missed while nothing ran", "had no turn before the next"
   };
   struct Tick {
     std::vector<Start> starts = {};
+    std::vector<Start> waiting = {};  // are due, but may not begin
     std::vector<Skip> skips = {};
     std::vector<std::string> over_time = {};  // to be ended: told once a run
     WallTime wake{};                          // nothing is to be done before, unless a run ends
   };
-  // What is returned under `starts` has begun.
-  Tick tick(WallTime now);
+  // What is returned under `starts` has begun. What `may_begin` says no to stays due, however late it then
+  // is.
+  using MayBegin = std::function<bool(const Start&)>;
+  Tick tick(WallTime now, const MayBegin& may_begin = {});
 
   // A run of it is over. False `done`: it is tried again by the rules.
   void ended(const std::string& job, WallTime now, bool done);
@@ -90,10 +98,15 @@ class Timetable {
     int attempt = 0;
     std::optional<WallTime> retry_at = {};
     Why retry_why = Why::kRetry;
+    struct Turn {
+      WallTime due;
+      Why why = Why::kDue;
+    };
+    std::optional<Turn> waiting = {};  // for its turn
   };
   static WallTime begins(const Job& job, WallTime due);
-  void tick_job(State& state, WallTime now, Tick& tick);
-  static void start(State& state, WallTime due, WallTime now, Why why, Tick& tick);
+  static void take_due_times(State& state, WallTime now, Tick& tick);
+  static void tick_job(State& state, WallTime now, const MayBegin& may_begin, Tick& tick);
 
   std::map<std::string, State> states_;
 };

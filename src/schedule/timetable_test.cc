@@ -169,6 +169,29 @@ TEST_F(TimetableTest, TheNextDueTimeTakesTheRetrysPlace) {
   EXPECT_TRUE(table.tick(at("2026-11-02T02:30:00Z")).starts.empty());
 }
 
+TEST_F(TimetableTest, WhatMayNotBeginStaysDueHoweverLateAndGivesWayToTheNext) {
+  Timetable table({job("hourly", "0 * * * *", utc_, {.catch_up = JobRules::CatchUp::kNever})}, {}, start_);
+  const auto never = [](const Timetable::Start&) { return false; };
+  const Timetable::Tick first = table.tick(at("2026-11-02T01:00:00Z"), never);
+  EXPECT_TRUE(first.starts.empty());
+  ASSERT_EQ(first.waiting.size(), 1U);
+  EXPECT_EQ(first.waiting[0].due, at("2026-11-02T01:00:00Z"));
+  const Timetable::Tick late = table.tick(at("2026-11-02T01:50:00Z"), never);
+  EXPECT_EQ(late.waiting.size(), 1U);
+  EXPECT_TRUE(late.skips.empty());
+  const Timetable::Tick next = table.tick(at("2026-11-02T02:00:30Z"), never);
+  ASSERT_EQ(next.skips.size(), 1U);
+  EXPECT_EQ(next.skips[0].due, at("2026-11-02T01:00:00Z"));
+  EXPECT_EQ(next.skips[0].why, "had no turn before the next");
+  const Timetable::Tick turn = table.tick(at("2026-11-02T02:40:00Z"));
+  ASSERT_EQ(turn.starts.size(), 1U);
+  EXPECT_EQ(turn.starts[0].due, at("2026-11-02T02:00:00Z"));
+  EXPECT_EQ(turn.starts[0].attempt, 1);
+  table.ended("hourly", at("2026-11-02T02:41:00Z"), false);
+  EXPECT_EQ(table.tick(at("2026-11-02T02:43:00Z"), never).waiting.at(0).attempt, 2);
+  EXPECT_EQ(table.tick(at("2026-11-02T02:44:00Z")).starts.at(0).why, Timetable::Why::kRetry);
+}
+
 TEST_F(TimetableTest, ARunOverItsTimeIsToldOnce) {
   Timetable table({job("daily", "0 2 * * *", utc_, {.time_limit = 10min})}, {}, start_);
   EXPECT_EQ(table.tick(at("2026-11-02T02:00:00Z")).wake, at("2026-11-02T02:10:00Z"));
@@ -222,6 +245,40 @@ TEST_F(TimetableTest, AnInterruptedRunIsRecordedAndDoneAgainAtMostOnce) {
   EXPECT_EQ(history.mark_interrupted(), 1U);
   Timetable third({job("daily", "0 2 * * *", utc_)}, history.past("/data/app.db"), clock.now);
   EXPECT_TRUE(third.tick(clock.now).starts.empty());
+}
+
+TEST_F(TimetableTest, AnInterruptedRunIsDoneAgainThoughTheNextDueTimeWasSkippedForIt) {
+  const TestFolder folder;
+  MovedClock clock;
+  clock.now = at("2026-11-02T02:00:00Z");
+  RunHistory history(folder.path("."), clock);
+  history.begin("hourly", "/data/app.db", clock.now, 1);
+  history.skip("hourly", "/data/app.db", at("2026-11-02T03:00:00Z"), "still running");
+  EXPECT_EQ(history.going("/data/app.db"), 1U);
+  Connection(folder.path("runs.db"), {}).execute("UPDATE runs SET start_ticks=start_ticks+1");
+  EXPECT_EQ(history.mark_interrupted(), 1U);
+  EXPECT_EQ(history.going("/data/app.db"), 0U);
+  clock.now = at("2026-11-02T03:10:00Z");
+  Timetable table({job("hourly", "0 * * * *", utc_)}, history.past("/data/app.db"), clock.now);
+  const Timetable::Tick tick = table.tick(clock.now);
+  ASSERT_EQ(tick.starts.size(), 1U);
+  EXPECT_EQ(tick.starts[0].due, at("2026-11-02T02:00:00Z"));
+  EXPECT_EQ(tick.starts[0].attempt, 2);
+}
+
+TEST_F(TimetableTest, ARunIsTakenOverByTheProcessThatDoesIt) {
+  const TestFolder folder;
+  MovedClock clock;
+  RunHistory history(folder.path("."), clock);
+  const std::int64_t id = history.begin("daily", "/data/app.db", start_, 1);
+  Connection(folder.path("runs.db"), {}).execute("UPDATE runs SET start_ticks=start_ticks+1");
+  EXPECT_TRUE(history.adopt(id));
+  EXPECT_EQ(history.mark_interrupted(), 0U);
+  history.end(id, RunResult::kDone, "7 steps done", "[]");
+  EXPECT_FALSE(history.adopt(id));
+  EXPECT_FALSE(history.adopt(id + 1));
+  EXPECT_EQ(history.find(id)->summary, "7 steps done");
+  EXPECT_FALSE(history.find(id + 1));
 }
 
 TEST_F(TimetableTest, TheHistoryKeepsWhatRunsSaidAndForgetsTheOldest) {
