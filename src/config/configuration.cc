@@ -4,11 +4,14 @@
 #include <fnmatch.h>
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <array>
 
+#include "archive/keep_words.h"
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/nearest.h"
+#include "base/time_text.h"
 #include "sqlite/database_url.h"
 
 namespace litewright {
@@ -17,6 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMostBytes = 4 << 20;
+constexpr std::int64_t kLargestNumber = 1'000'000;
+constexpr std::chrono::milliseconds kShortestLook{100};
+constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
 
 // Where in the file, and what of it is being read.
 class Reader {
@@ -25,11 +31,13 @@ class Reader {
 
   Configuration read(const toml::table& root) const {
     Configuration configuration = {.file = file_};
-    require_keys(root, "", {"http", "database"});
+    require_keys(root, "", {"http", "serve", "jobs", "database"});
     if (const toml::table* http = table_of(root, "http", "")) {
       require_known(*http, "http");
       configuration.listen = text(*http, "listen", configuration.listen);
     }
+    if (const toml::table* serve = table_of(root, "serve", "")) configuration.serve = read_serve(*serve);
+    if (const toml::table* jobs = table_of(root, "jobs", "")) configuration.jobs = read_jobs(*jobs);
     const toml::node* databases = root.get("database");
     if (databases == nullptr) return configuration;
     const toml::array* list = databases->as_array();
@@ -37,6 +45,7 @@ class Reader {
     for (const toml::node& node : *list) {
       if (!node.is_table()) throw wrong(node, "database is written as [[database]], once for each");
       configuration.databases.push_back(database(*node.as_table()));
+      require_schedules(*node.as_table(), configuration);
     }
     return configuration;
   }
@@ -87,6 +96,109 @@ class Reader {
     return node == nullptr ? fallback : text_of(*node, key);
   }
 
+  // What `parse` makes of the text; its complaint gets its place in the file.
+  template <class Value, class Parse>
+  Value parsed(const toml::table& table, const char* key, Value fallback, const Parse& parse) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return fallback;
+    try {
+      return static_cast<Value>(parse(text_of(*node, key)));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kConfig) throw;
+      throw wrong(*node, fmt::format("{}: {}", key, error.what()), error.hint());
+    }
+  }
+
+  std::uint64_t number(const toml::table& table, const char* key, std::uint64_t fallback,
+                       std::uint64_t least) const {
+    const toml::node* node = table.get(key);
+    if (node == nullptr) return fallback;
+    const auto* value = node->as_integer();
+    if (value == nullptr || value->get() < static_cast<std::int64_t>(least) || value->get() > kLargestNumber)
+      throw wrong(*node, fmt::format("{} is a whole number from {} to {}", key, least, kLargestNumber));
+    return static_cast<std::uint64_t>(value->get());
+  }
+
+  // One of two words.
+  bool is_second(const toml::table& table, const char* key, const char* first, const char* second) const {
+    const std::string word = text(table, key, first);
+    if (word == first || word == second) return word == second;
+    throw wrong(*table.get(key), fmt::format("{} is \"{}\" or \"{}\", not '{}'", key, first, second, word));
+  }
+
+  ServeSettings read_serve(const toml::table& table) const {
+    require_known(table, "serve");
+    ServeSettings settings;
+    settings.state_folder = text(table, "state_folder");
+    settings.json_log = is_second(table, "log_format", "text", "json");
+    settings.look_every = parsed(table, "look_every", settings.look_every, [](const std::string& word) {
+      const auto every = std::chrono::duration_cast<std::chrono::milliseconds>(parse_duration(word));
+      if (every < kShortestLook) throw Error(ErrorCode::kUsage, "at least 100ms");
+      return every;
+    });
+    return settings;
+  }
+
+  JobSettings read_jobs(const toml::table& table) const {
+    require_known(table, "jobs");
+    JobSettings settings;
+    JobRules& rules = settings.rules;
+    settings.at_once = number(table, "at_once", settings.at_once, 1);
+    settings.zone = text(table, "zone");
+    rules.retries = static_cast<int>(number(table, "retries", static_cast<std::uint64_t>(rules.retries), 0));
+    rules.jitter = parsed(table, "jitter", rules.jitter, parse_duration);
+    rules.time_limit = parsed(table, "time_limit", rules.time_limit, parse_duration);
+    rules.longest_lateness = parsed(table, "longest_lateness", rules.longest_lateness, parse_duration);
+    if (is_second(table, "catch_up", "latest", "never")) rules.catch_up = JobRules::CatchUp::kNever;
+    for (const char* plan : kPlans) {
+      if (table.contains(plan)) settings.schedule[plan] = text(table, plan);
+    }
+    try {
+      jobs_of(settings, {});
+    } catch (const Error& error) {
+      throw wrong(table, error.what(), error.hint());
+    }
+    return settings;
+  }
+
+  void require_schedules(const toml::table& table, const Configuration& configuration) const {
+    const toml::node* schedule = table.get("schedule");
+    if (schedule == nullptr) return;
+    try {
+      jobs_of(configuration.jobs, configuration.databases.back());
+    } catch (const Error& error) {
+      throw wrong(*schedule, error.what(), error.hint());
+    }
+  }
+
+  void read_guard(const toml::table& table, DatabaseSettings& settings) const {
+    settings.wal_limit_bytes = parsed(table, "wal_limit", settings.wal_limit_bytes, parse_size);
+    settings.wal_ceiling_bytes = parsed(table, "wal_ceiling", settings.wal_ceiling_bytes, parse_size);
+    settings.spool_bytes = parsed(table, "spool", settings.spool_bytes, parse_size);
+    if (settings.wal_ceiling_bytes <= settings.wal_limit_bytes) {
+      throw wrong(
+          table, fmt::format("wal_ceiling {} is not above wal_limit {}",
+                             format_size(settings.wal_ceiling_bytes), format_size(settings.wal_limit_bytes)));
+    }
+    const toml::table* keep = table_of(table, "keep", "database.");
+    if (keep == nullptr) return;
+    require_known(*keep, "database.keep");
+    const auto value = [&](const std::string& option) -> std::optional<std::string> {
+      std::string key = option.starts_with("keep-") ? option.substr(5) : option;
+      std::ranges::replace(key, '-', '_');
+      const toml::node* node = keep->get(key);
+      if (node == nullptr) return std::nullopt;
+      if (const auto* whole = node->as_integer()) return std::to_string(whole->get());
+      return text_of(*node, key);
+    };
+    try {
+      settings.keep = read_keep_rules(value);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kConfig) throw;
+      throw wrong(*keep, error.what(), error.hint());
+    }
+  }
+
   std::vector<std::string> texts(const toml::table& table, const char* key) const {
     const toml::node* node = table.get(key);
     if (node == nullptr) return {};
@@ -109,9 +221,10 @@ class Reader {
   }
 
   DatabaseSettings database(const toml::table& table) const {
-    require_known(table, "database", {"schedule", "service", "health", "thresholds", "rules"});
+    require_known(table, "database", {"keep", "schedule", "service", "health", "thresholds", "rules"});
     DatabaseSettings settings = {.path = text(table, "path"),
                                  .glob = text(table, "glob"),
+                                 .directory = text(table, "directory"),
                                  .name = text(table, "name"),
                                  .archives = texts(table, "archive"),
                                  .files = texts(table, "files"),
@@ -121,8 +234,10 @@ class Reader {
                                  .cold = text(table, "cold"),
                                  .schedule = all_texts(table, "schedule"),
                                  .service = all_texts(table, "service")};
-    if (settings.path.empty() == settings.glob.empty())
-      throw wrong(table, "a database has a path, or a glob");
+    const int places =
+        int{!settings.path.empty()} + int{!settings.glob.empty()} + int{!settings.directory.empty()};
+    if (places != 1) throw wrong(table, "a database has a path, or a glob, or a directory");
+    read_guard(table, settings);
     if (const toml::table* health = table_of(table, "health", "database.")) read_health(*health, settings);
     if (const toml::table* thresholds = table_of(table, "thresholds", "database.")) {
       read_thresholds(*thresholds, settings);
@@ -202,8 +317,55 @@ const DatabaseSettings* Configuration::of(const fs::path& database) const {
   for (const DatabaseSettings& settings : databases) {
     if (!settings.glob.empty() && ::fnmatch(settings.glob.c_str(), database.c_str(), FNM_PATHNAME) == 0)
       return &settings;
+    if (!settings.directory.empty() && is_named_as_database(database) &&
+        resolved(settings.directory) == database.parent_path())
+      return &settings;
   }
   return nullptr;
+}
+
+std::string Configuration::archive_of(const fs::path& database) const {
+  const DatabaseSettings* settings = of(database);
+  if (settings == nullptr || settings->archives.empty()) return database.string() + "-archive";
+  const std::string& named = settings->archives[0];
+  if (settings->is_one_file()) return named;
+  std::string own = database.string();
+  const std::string fixed = fixed_part(settings->glob);
+  own = !settings->glob.empty() && own.starts_with(fixed) ? own.substr(fixed.size())
+                                                          : database.filename().string();
+  return named + "/" + own;
+}
+
+std::string fixed_part(const std::string& glob) {
+  const auto wild = glob.find_first_of("*?[\\");
+  const auto slash = wild == std::string::npos ? glob.rfind('/') : glob.rfind('/', wild);
+  return slash == std::string::npos ? "" : glob.substr(0, slash + 1);
+}
+
+bool is_named_as_database(const fs::path& file) {
+  constexpr std::array<std::string_view, 4> kSuffixes = {".db", ".sqlite", ".sqlite3", ".db3"};
+  return std::ranges::find(kSuffixes, file.extension().string()) != kSuffixes.end();
+}
+
+std::vector<Job> jobs_of(const JobSettings& jobs, const DatabaseSettings& database) {
+  std::vector<Job> made;
+  std::optional<TimeZone> zone;  // looked for where there is anything to do: that takes milliseconds
+  if (!jobs.zone.empty()) zone = TimeZone::find(jobs.zone);
+  for (const char* plan : kPlans) {
+    const auto own = database.schedule.find(plan);
+    const auto general = jobs.schedule.find(plan);
+    std::string schedule;
+    if (general != jobs.schedule.end()) schedule = general->second;
+    if (own != database.schedule.end() && !own->second.empty()) schedule = own->second;
+    if (schedule.empty() || schedule == "off") continue;
+    if (!zone) zone = TimeZone::find("");
+    try {
+      made.push_back({.name = plan, .schedule = Schedule::parse(schedule, *zone), .rules = jobs.rules});
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kConfig, fmt::format("{}: {}", plan, error.what()), error.hint());
+    }
+  }
+  return made;
 }
 
 Configuration parse_configuration(std::string_view text, const fs::path& file) {

@@ -14,13 +14,32 @@ TEST(Configuration, ReadsEveryKeyThatTheTableNames) {
   const Configuration all = parse_configuration(R"(
 [http]
 listen = "0.0.0.0:80"
+[serve]
+state_folder = "/var/lib/lw"
+log_format = "json"
+look_every = "2s"
+[jobs]
+at_once = 3
+zone = "Europe/Berlin"
+jitter = "10m"
+catch_up = "never"
+longest_lateness = "1d"
+time_limit = "1h"
+retries = 0
+daily = "0 3 * * *"
+weekly = "0 4 * * 0"
 [[database]]
 path = "/data/app.db"
 name = "shop"
 archive = ["/backup/app", "/mnt/app"]
 files = ["/data/key"]
 journal_mode = "wal"
+wal_limit = "4MiB"
+wal_ceiling = "64MiB"
+spool = "1MiB"
+keep = { last = 5, daily = "30", max_bytes = "20GB" }
 schedule.daily = "0 2 * * *"
+schedule.weekly = "off"
 service.stop = "systemctl stop app"
 health.url = "http://127.0.0.1/health"
 health.query = "SELECT 1"
@@ -34,15 +53,35 @@ message = "no lines"
 [[database]]
 glob = "/data/tenants/*.db"
 archive = "/backup/tenants"
+[[database]]
+glob = "/srv/*/app.db"
+archive = "/backup/srv"
+[[database]]
+directory = "/data/more"
 )",
                                                 "litewright.toml");
   EXPECT_EQ(all.listen, "0.0.0.0:80");
-  ASSERT_EQ(all.databases.size(), 2u);
+  EXPECT_EQ(all.serve.state_folder, "/var/lib/lw");
+  EXPECT_TRUE(all.serve.json_log);
+  EXPECT_EQ(all.serve.look_every, std::chrono::seconds(2));
+  EXPECT_EQ(all.jobs.at_once, 3u);
+  EXPECT_EQ(all.jobs.rules.jitter, std::chrono::minutes(10));
+  EXPECT_EQ(all.jobs.rules.catch_up, JobRules::CatchUp::kNever);
+  EXPECT_EQ(all.jobs.rules.longest_lateness, std::chrono::hours(24));
+  EXPECT_EQ(all.jobs.rules.time_limit, std::chrono::hours(1));
+  EXPECT_EQ(all.jobs.rules.retries, 0);
+  ASSERT_EQ(all.databases.size(), 4u);
   const DatabaseSettings& shop = all.databases[0];
   EXPECT_EQ(shop.name, "shop");
   EXPECT_EQ(shop.archives, (std::vector<std::string>{"/backup/app", "/mnt/app"}));
   EXPECT_EQ(shop.files, std::vector<std::string>{"/data/key"});
   EXPECT_EQ(shop.journal_mode, "wal");
+  EXPECT_EQ(shop.wal_limit_bytes, 4u << 20);
+  EXPECT_EQ(shop.wal_ceiling_bytes, 64u << 20);
+  EXPECT_EQ(shop.spool_bytes, 1u << 20);
+  EXPECT_EQ(shop.keep.last, 5u);
+  EXPECT_EQ(shop.keep.of(KeepPeriod::kDay)->count, 30u);
+  EXPECT_EQ(shop.keep.max_bytes, 20'000'000'000u);
   EXPECT_EQ(shop.schedule.at("daily"), "0 2 * * *");
   EXPECT_EQ(shop.service.at("stop"), "systemctl stop app");
   EXPECT_EQ(shop.health_url, "http://127.0.0.1/health");
@@ -54,6 +93,36 @@ archive = "/backup/tenants"
   EXPECT_EQ(all.of("/data/app.db"), &all.databases[0]);
   EXPECT_EQ(all.of("/data/tenants/a.db"), &all.databases[1]);
   EXPECT_EQ(all.of("/data/tenants/deep/a.db"), nullptr);
+  EXPECT_EQ(all.of("/data/more/a.sqlite3"), &all.databases[3]);
+  EXPECT_EQ(all.of("/data/more/a.db-wal"), nullptr);
+  EXPECT_EQ(all.archive_of("/data/app.db"), "/backup/app");
+  EXPECT_EQ(all.archive_of("/data/tenants/a.db"), "/backup/tenants/a.db");
+  EXPECT_EQ(all.archive_of("/srv/one/app.db"), "/backup/srv/one/app.db");
+  EXPECT_EQ(all.archive_of("/data/more/a.db"), "/data/more/a.db-archive");
+}
+
+TEST(Configuration, ADatabasesScheduleGoesBeforeThatOfAll) {
+  const Configuration all = parse_configuration(R"(
+[jobs]
+daily = "0 3 * * *"
+weekly = "0 4 * * 0"
+[[database]]
+path = "/data/app.db"
+schedule.daily = "0 2 * * *"
+schedule.weekly = "off"
+schedule.monthly = "every 30d"
+[[database]]
+path = "/data/other.db"
+)",
+                                                "litewright.toml");
+  const auto words = [&all](std::size_t database) {
+    std::string text;
+    for (const Job& job : jobs_of(all.jobs, all.databases[database]))
+      text += job.name + "=" + job.schedule.text() + ";";
+    return text;
+  };
+  EXPECT_EQ(words(0), "daily=0 2 * * *;monthly=every 30d;");
+  EXPECT_EQ(words(1), "daily=0 3 * * *;weekly=0 4 * * 0;");
 }
 
 TEST(Configuration, NamesFileLineAndTheNearestKey) {
@@ -71,7 +140,17 @@ TEST(Configuration, NamesFileLineAndTheNearestKey) {
         Bad{"[[database]]\npath = \"a\"\n[database.thresholds]\nwal = \"1\"\n", "x.toml:4: threshold wal",
             "WARNING,CRITICAL"},
         Bad{"[[database]]\npath = 7\n", "x.toml:2: path is a text", ""},
-        Bad{"[[database]]\nname = \"a\"\n", "x.toml:1: a database has a path, or a glob", ""},
+        Bad{"[[database]]\nname = \"a\"\n", "x.toml:1: a database has a path, or a glob, or a directory", ""},
+        Bad{"[serve]\nlog_format = \"xml\"\n", "x.toml:2: log_format is \"text\" or \"json\", not 'xml'", ""},
+        Bad{"[jobs]\nat_once = 0\n", "x.toml:2: at_once is a whole number from 1", ""},
+        Bad{"[jobs]\ndaily = \"0 25 * * *\"\n", "x.toml:1: daily: ", ""},
+        Bad{"[jobs]\nzone = \"Europe/Atlantis\"\n", "x.toml:1: ", ""},
+        Bad{"[jobs]\njitter = \"soon\"\n", "x.toml:2: jitter: ", ""},
+        Bad{"[[database]]\npath = \"a\"\nschedule.weekly = \"0 3 * * 9\"\n", "x.toml:3: weekly: ", ""},
+        Bad{"[[database]]\npath = \"a\"\nwal_limit = \"2GiB\"\n", "x.toml:1: wal_ceiling", ""},
+        Bad{"[[database]]\npath = \"a\"\nkeep.lasst = 1\n", "x.toml:3: unknown key 'lasst'",
+            "did you mean last?"},
+        Bad{"[[database]]\npath = \"a\"\nkeep.last = 0\n", "x.toml:3: --keep-last: ", ""},
         Bad{"[[database]\n", "x.toml:1: ", "TOML"},
         Bad{"[database]\npath = \"a\"\n", "x.toml:1: database is written as [[database]]", ""}}) {
     try {
