@@ -1,0 +1,122 @@
+#include "serve/fleet.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <set>
+
+namespace litewright {
+
+Fleet::Fleet(std::string state_folder, const GuardSurroundings& surroundings, FleetListener listener)
+    : state_folder_(std::move(state_folder)), around_(surroundings), listener_(std::move(listener)) {}
+
+GuardOptions Fleet::options_of(const Member& member) const {
+  return {.name = member.name,
+          .path = member.path,
+          .archive = member.archive,
+          .state_folder = state_folder_,
+          .wal_limit_bytes = member.settings->wal_limit_bytes,
+          .wal_ceiling_bytes = member.settings->wal_ceiling_bytes,
+          .spool_bytes = member.settings->spool_bytes,
+          .keep = member.settings->keep};
+}
+
+void Fleet::join(const Member& member) {
+  entries_[member.name] = {.member = member, .guard = std::make_unique<Guard>(options_of(member), around_)};
+  around_.board.tell_of_daemon({.id = "database.deleted", .object = member.path});
+  around_.log({.event = "joined",
+               .database = member.name,
+               .text = fmt::format("guards {}", member.path),
+               .fields = {{"path", member.path}, {"archive", member.archive}}});
+  listener_.joined(member);
+}
+
+void Fleet::change(Entry& entry, const Member& member) {
+  const bool other_guard = options_of(entry.member) != options_of(member);
+  const bool other_configuration = entry.member.configuration != member.configuration;
+  entry.member = member;
+  entry.leaving = false;
+  if (other_guard) entry.guard->stop();
+  if (other_configuration) listener_.joined(member);
+}
+
+// Guards that have left make room: for another one of the same database, or for none.
+void Fleet::sweep() {
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    Entry& entry = at->second;
+    if (!entry.guard->has_left()) {
+      ++at;
+      continue;
+    }
+    entry.guard.reset();
+    if (entry.leaving) {
+      finish_leaving(entry.member);
+      at = entries_.erase(at);
+      continue;
+    }
+    entry.guard = std::make_unique<Guard>(options_of(entry.member), around_);
+    ++at;
+  }
+}
+
+void Fleet::finish_leaving(const Member& member) {
+  around_.board.leave(member.name);
+  around_.log({.event = "left",
+               .database = member.name,
+               .text = fmt::format("no longer guards {}", member.path),
+               .fields = {{"path", member.path}}});
+  std::error_code failure;
+  if (std::filesystem::exists(member.path, failure)) return;
+  around_.board.tell_of_daemon(
+      {.id = "database.deleted",
+       .severity = Severity::kWarning,
+       .database = member.path,
+       .object = member.path,
+       .meaning = "a database that was guarded was deleted or moved; its archive stays: " + member.archive,
+       .remedy = fmt::format("litewright restore {} --archive {}", member.path, member.archive)});
+}
+
+void Fleet::reconcile(const std::vector<Member>& members) {
+  sweep();
+  std::set<std::string_view> wanted;
+  for (const Member& member : members) wanted.insert(member.name);
+  for (auto& [name, entry] : entries_) {
+    if (entry.leaving || wanted.contains(name)) continue;
+    entry.leaving = true;
+    entry.guard->stop();
+    listener_.left(entry.member);
+  }
+  for (const Member& member : members) {
+    const auto known = entries_.find(member.name);
+    if (known == entries_.end()) {
+      join(member);
+    } else if (!known->second.leaving) {
+      change(known->second, member);
+    }
+  }
+}
+
+void Fleet::publish() {
+  for (const auto& [name, entry] : entries_) entry.guard->publish();
+}
+
+void Fleet::stop() {
+  for (auto& [name, entry] : entries_) {
+    entry.leaving = true;
+    entry.guard->stop();
+  }
+}
+
+void Fleet::hurry() {
+  for (auto& [name, entry] : entries_) entry.guard->hurry();
+}
+
+bool Fleet::has_left() {
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.guard->has_left()) return false;
+  }
+  entries_.clear();
+  return true;
+}
+
+}  // namespace litewright

@@ -1,0 +1,63 @@
+// The databases under guard, as the configuration means them now: they join, leave, and are guarded anew
+// where what a guard is made of changed. A guard that takes its time to leave keeps none of the others
+// waiting.
+//
+// For one thread, but for the guards' own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "serve/guard.h"
+#include "serve/members.h"
+
+namespace litewright {
+
+// Who works with the databases besides the guards: looks, jobs.
+struct FleetListener {
+  std::function<void(const Member&)> joined = {};  // or what is configured of it changed
+  std::function<void(const Member&)> left = {};
+};
+
+class Fleet {
+ public:
+  // The surroundings outlive it.
+  Fleet(std::string state_folder, const GuardSurroundings& surroundings, FleetListener listener);
+
+  // From now on this one counts; the caller found its members already. Call as often as files may have come
+  // or gone. `members` of find_members().
+  void reconcile(const std::vector<Member>& members);
+
+  // Between two of those: guards that have left make room.
+  void sweep();
+
+  // The guards' figures, onto the board.
+  void publish();
+
+  // All leave; true when they have.
+  void stop();
+  void hurry();
+  bool has_left();
+
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    Member member;
+    std::unique_ptr<Guard> guard;
+    bool leaving = false;
+  };
+  GuardOptions options_of(const Member& member) const;
+  void join(const Member& member);
+  void change(Entry& entry, const Member& member);
+  void finish_leaving(const Member& member);
+
+  std::string state_folder_;
+  GuardSurroundings around_;
+  FleetListener listener_;
+  std::map<std::string, Entry> entries_;  // by name
+};
+
+}  // namespace litewright

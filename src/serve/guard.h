@@ -1,0 +1,108 @@
+// One database under guard: its archiver on a thread of its own, begun again and again where it can't begin,
+// and what comes of it on the status board. The only file of the daemon that knows Archiver.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "archive/follower.h"
+#include "archive/keep_rules.h"
+#include "base/clock.h"
+#include "serve/daemon_log.h"
+#include "serve/open_gates.h"
+#include "serve/status_board.h"
+
+namespace litewright {
+
+class Archiver;
+
+// What a guard is made of: another one of these is another guard.
+struct GuardOptions {
+  std::string name = {};     // on the board
+  std::string path = {};     // absolute, links resolved
+  std::string archive = {};  // as open_store() takes it
+  std::string state_folder = {};
+  std::uint64_t wal_limit_bytes = 12 << 20, wal_ceiling_bytes = 1 << 30, spool_bytes = 256 << 20;
+  KeepRules keep = {};  // empty(): the archive's default rules
+  bool operator==(const GuardOptions&) const = default;
+};
+
+// The files that are open in this process. One that has two names must not be opened, and closed, a second
+// time (FACTS 7).
+class GuardedFiles {
+ public:
+  class Claim {
+   public:
+    // Throws Error{kNoDatabase} where there is no such file, Error{kLocked} where it is guarded already.
+    Claim(GuardedFiles& files, const std::string& path);
+    ~Claim();
+    Claim(Claim&&) = delete;
+    Claim& operator=(Claim&&) = delete;
+
+   private:
+    GuardedFiles& files_;
+    std::pair<std::uint64_t, std::uint64_t> file_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> open_;  // device, inode
+};
+
+// Borrowed; outlives all guards.
+struct GuardSurroundings {
+  StatusBoard& board;
+  OpenGates& gates;
+  GuardedFiles& files;
+  const Clock& clock;
+  DaemonLog log;
+  int reported_pid = 0;  // whom to stop: named to others who want the archive
+};
+
+class Guard {
+ public:
+  // Joins the board and begins.
+  Guard(GuardOptions options, const GuardSurroundings& surroundings);
+  ~Guard();  // waits until it has left
+  Guard(Guard&&) = delete;
+  Guard& operator=(Guard&&) = delete;
+
+  const GuardOptions& options() const { return options_; }
+
+  // From any thread. stop() archives what is there and closes the database; it does not wait for that.
+  // hurry() leaves without the store.
+  void stop();
+  void hurry();
+  bool has_left() const { return left_; }  // then the destructor returns at once
+
+  // Puts the archiver's figures of now on the board.
+  void publish();
+
+ private:
+  void run();
+  void follow();
+  FollowEvents events(OpenGates::Gate& gate);
+  void follows(Txid txid, bool reconciled);
+  void wait_after(const Error& error, std::chrono::milliseconds& pause);
+  void state(GuardState state, const std::string& trouble = "");
+  void tell(const Finding& finding);
+  void publish(const FollowStatus& status);
+
+  GuardOptions options_;
+  GuardSurroundings around_;
+  std::atomic<bool> left_ = false;
+  std::atomic<std::uint64_t> stored_bytes_ = 0;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false, hurried_ = false;
+  Archiver* archiver_ = nullptr;                         // while it protects
+  std::uint64_t commits_before_ = 0, commits_last_ = 0;  // each follower counts from 0
+  std::thread thread_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,130 @@
+#include "serve/members.h"
+
+#include <fmt/format.h>
+#include <glob.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/error.h"
+#include "sqlite/database_url.h"
+
+namespace litewright {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string resolved(const fs::path& path) {
+  std::error_code failure;
+  const fs::path canonical = fs::canonical(path, failure);
+  return (failure ? fs::absolute(path).lexically_normal() : canonical).string();
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code failure;
+  return fs::is_regular_file(path, failure);
+}
+
+// Ascending.
+std::vector<std::string> files_of_glob(const std::string& pattern) {
+  ::glob_t found{};
+  std::vector<std::string> files;
+  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
+    for (std::size_t i = 0; i < found.gl_pathc; i++) {
+      if (is_file(found.gl_pathv[i])) files.emplace_back(found.gl_pathv[i]);
+    }
+  }
+  ::globfree(&found);
+  std::ranges::sort(files);
+  return files;
+}
+
+std::vector<std::string> files_of_directory(const std::string& directory) {
+  std::vector<std::string> files;
+  std::error_code failure;
+  for (fs::directory_iterator at(directory, failure), end; !failure && at != end; at.increment(failure)) {
+    if (is_named_as_database(at->path()) && is_file(at->path())) files.push_back(at->path().string());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+class Members {
+ public:
+  explicit Members(const std::shared_ptr<const Configuration>& configuration)
+      : configuration_(configuration) {}
+
+  void add_named(const DatabaseSettings& settings) {
+    const DatabaseLocation location = parse_database_url(settings.path);
+    if (location.kind != DatabaseKind::kSqlite) {
+      throw Error(ErrorCode::kConfig,
+                  fmt::format("{}: {} is a PostgreSQL database", file(), location.display),
+                  "serve guards SQLite files");
+    }
+    const std::string path = resolved(location.path);
+    const std::string name = settings.name.empty() ? fs::path(path).filename().string() : settings.name;
+    if (!paths_.insert(path).second)
+      throw Error(ErrorCode::kConfig, fmt::format("{}: {} is there twice", file(), path), "once is enough");
+    if (names_.contains(name) && !settings.name.empty()) {
+      throw Error(ErrorCode::kConfig, fmt::format("{}: two databases are named '{}'", file(), name),
+                  "give each a name of its own: name = \"...\"");
+    }
+    add(names_.contains(name) ? path : name, path, settings);
+  }
+
+  void add_found(const DatabaseSettings& settings) {
+    const bool by_glob = !settings.glob.empty();
+    const std::string fixed = fixed_part(settings.glob);
+    for (const std::string& found :
+         by_glob ? files_of_glob(settings.glob) : files_of_directory(settings.directory)) {
+      const std::string path = resolved(found);
+      if (!paths_.insert(path).second) continue;
+      const std::string name = by_glob && found.starts_with(fixed) ? found.substr(fixed.size())
+                                                                   : fs::path(found).filename().string();
+      add(names_.contains(name) ? path : name, path, settings);
+    }
+  }
+
+  std::vector<Member> take() { return std::move(members_); }
+
+ private:
+  std::string file() const { return configuration_->file.string(); }
+
+  void add(const std::string& name, const std::string& path, const DatabaseSettings& settings) {
+    if (members_.size() == kMostMembers) {
+      throw Error(ErrorCode::kConfig, fmt::format("{}: more than {} databases", file(), kMostMembers),
+                  "let several serve share them");
+    }
+    names_.insert(name);
+    members_.push_back({.name = name,
+                        .path = path,
+                        .archive = resolved_archive(path),
+                        .configuration = configuration_,
+                        .settings = &settings});
+  }
+
+  std::string resolved_archive(const std::string& path) const {
+    const std::string named = configuration_->archive_of(path);
+    return named.find("://") == std::string::npos ? fs::absolute(named).lexically_normal().string() : named;
+  }
+
+  const std::shared_ptr<const Configuration>& configuration_;
+  std::set<std::string> names_, paths_;
+  std::vector<Member> members_;
+};
+
+}  // namespace
+
+std::vector<Member> find_members(const std::shared_ptr<const Configuration>& configuration) {
+  Members members(configuration);
+  for (const DatabaseSettings& settings : configuration->databases) {
+    if (settings.is_one_file()) members.add_named(settings);
+  }
+  for (const DatabaseSettings& settings : configuration->databases) {
+    if (!settings.is_one_file()) members.add_found(settings);
+  }
+  return members.take();
+}
+
+}  // namespace litewright

@@ -1,0 +1,99 @@
+#include "serve/members.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/test_folder.h"
+#include "base/thrown_error_test.h"
+
+namespace litewright {
+namespace {
+
+namespace fs = std::filesystem;
+
+class MembersTest : public ::testing::Test {
+ protected:
+  std::string file(const std::string& name) {
+    const fs::path path = fs::canonical(folder_.path(".")) / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << "x";
+    return path.string();
+  }
+  // "name path archive" of each; `root` stands for the folder.
+  std::vector<std::string> members(std::string toml) {
+    const std::string root = fs::canonical(folder_.path(".")).string();
+    const auto replace_all = [](std::string& text, const std::string& from, const std::string& to) {
+      for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+        text.replace(at, from.size(), to);
+    };
+    replace_all(toml, "ROOT", root);
+    std::vector<std::string> words;
+    for (const Member& member : find_members(
+             std::make_shared<const Configuration>(parse_configuration(toml, root + "/litewright.toml")))) {
+      words.push_back(fmt::format("{} {} {}", member.name, member.path, member.archive));
+      replace_all(words.back(), root, "ROOT");
+    }
+    return words;
+  }
+  using Words = std::vector<std::string>;
+  const TestFolder folder_;
+};
+
+TEST_F(MembersTest, OneNamedByPathIsAMemberThoughItDoesNotExist) {
+  EXPECT_EQ(members("[[database]]\npath = \"ROOT/app.db\"\n"),
+            Words{"app.db ROOT/app.db ROOT/app.db-archive"});
+  EXPECT_EQ(members("[[database]]\npath = \"ROOT/app.db\"\nname = \"shop\"\narchive = \"ROOT/backup\"\n"),
+            Words{"shop ROOT/app.db ROOT/backup"});
+}
+
+TEST_F(MembersTest, AGlobMeansItsFilesNamedByWhatDiffers) {
+  for (const char* name : {"t/b.db", "t/a.db", "t/a.db-wal", "srv/x/app.db", "srv/y/app.db"}) file(name);
+  fs::create_directory(folder_.path("t/folder.db"));
+  EXPECT_EQ(members("[[database]]\nglob = \"ROOT/t/*.db\"\narchive = \"ROOT/backup\"\n"),
+            (Words{"a.db ROOT/t/a.db ROOT/backup/a.db", "b.db ROOT/t/b.db ROOT/backup/b.db"}));
+  EXPECT_EQ(members("[[database]]\nglob = \"ROOT/srv/*/app.db\"\narchive = \"ROOT/backup\"\n"),
+            (Words{"x/app.db ROOT/srv/x/app.db ROOT/backup/x/app.db",
+                   "y/app.db ROOT/srv/y/app.db ROOT/backup/y/app.db"}));
+  EXPECT_EQ(members("[[database]]\nglob = \"ROOT/nothing/*.db\"\n"), Words{});
+}
+
+TEST_F(MembersTest, ADirectoryMeansWhatIsNamedAsADatabaseInIt) {
+  for (const char* name : {"d/a.sqlite", "d/b.sqlite3", "d/c.db3", "d/a.txt", "d/deep/e.db"}) file(name);
+  EXPECT_EQ(members("[[database]]\ndirectory = \"ROOT/d\"\n"),
+            (Words{"a.sqlite ROOT/d/a.sqlite ROOT/d/a.sqlite-archive",
+                   "b.sqlite3 ROOT/d/b.sqlite3 ROOT/d/b.sqlite3-archive",
+                   "c.db3 ROOT/d/c.db3 ROOT/d/c.db3-archive"}));
+}
+
+TEST_F(MembersTest, EachFileOnceTheOneNamedByPathFirst) {
+  file("t/a.db");
+  file("t/b.db");
+  fs::create_symlink("a.db", folder_.path("t/link.db"));
+  EXPECT_EQ(
+      members(
+          "[[database]]\nglob = \"ROOT/t/*.db\"\n[[database]]\npath = \"ROOT/t/b.db\"\nname = \"main\"\n"),
+      (Words{"main ROOT/t/b.db ROOT/t/b.db-archive", "a.db ROOT/t/a.db ROOT/t/a.db-archive"}));
+}
+
+TEST_F(MembersTest, WhoseNameIsTakenIsCalledByItsPath) {
+  file("one/app.db");
+  file("two/app.db");
+  EXPECT_EQ(members("[[database]]\npath = \"ROOT/one/app.db\"\n[[database]]\ndirectory = \"ROOT/two\"\n"),
+            (Words{"app.db ROOT/one/app.db ROOT/one/app.db-archive",
+                   "ROOT/two/app.db ROOT/two/app.db ROOT/two/app.db-archive"}));
+}
+
+TEST_F(MembersTest, WhatCannotBeMeantIsAnErrorOfTheConfiguration) {
+  for (const char* toml :
+       {"[[database]]\npath = \"ROOT/a.db\"\n[[database]]\npath = \"ROOT/a.db\"\n",
+        "[[database]]\npath = \"ROOT/a.db\"\nname = \"x\"\n[[database]]\npath = \"ROOT/b.db\"\n"
+        "name = \"x\"\n",
+        "[[database]]\npath = \"postgresql://host/app\"\n"}) {
+    EXPECT_EQ(code_of([&] { members(toml); }), ErrorCode::kConfig) << toml;
+  }
+}
+
+}  // namespace
+}  // namespace litewright
