@@ -1,0 +1,68 @@
+// The daemon: guards, looks, jobs, and the board they write, held together. Its one thread of its own is the
+// caller's, who calls tick() every now and then; nothing here waits for a database, a store or a folder.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "serve/file_looks.h"
+#include "serve/fleet.h"
+#include "serve/job_runner.h"
+#include "serve/member_scan.h"
+
+namespace litewright {
+
+struct DaemonSurroundings {
+  StatusBoard& board;
+  OpenGates& gates;
+  const Clock& clock;
+  DaemonLog log;
+  RunOwnCommand run;
+  std::function<Configuration()> load = {};  // reads the configuration anew; throws Error{kConfig}
+  std::string state_folder = {};
+  int reported_pid = 0;
+};
+
+class Daemon {
+ public:
+  // Begins; the surroundings outlive it. Throws where its state can't be kept.
+  Daemon(const std::shared_ptr<const Configuration>& configuration, const DaemonSurroundings& surroundings);
+  ~Daemon();  // after has_left(): else it waits
+  Daemon(Daemon&&) = delete;
+  Daemon& operator=(Daemon&&) = delete;
+
+  // Lets databases join and leave, and brings the board up to date. To be called about every second.
+  void tick();
+  // What changed in the configuration is taken over. One that can't be read leaves the old one in force, with
+  // a finding.
+  void reload();
+
+  // Archives what is there, closes all databases, ends runs. tick() is still to be called until it has left.
+  void stop();
+  void hurry();  // without the stores
+  bool has_left();
+
+  JobRunner& jobs() { return jobs_; }
+  std::string summary() const;  // "guards 3 databases, 1 of them not; 2 findings": one line
+
+ private:
+  void take_members();
+  void refuse(const std::string& why);
+  void log_changes();
+
+  DaemonSurroundings around_;
+  std::string file_;
+  std::shared_ptr<const Configuration> in_force_;  // that whose databases are guarded; null at first
+  GuardedFiles files_;
+  FileLooks looks_;
+  JobRunner jobs_;
+  Fleet fleet_;
+  MemberScan scan_;
+  bool stopping_ = false;
+  std::uint64_t logged_ = 0;  // changes of the board
+};
+
+}  // namespace litewright

@@ -1,0 +1,123 @@
+#include "serve/job_queue.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/time_text.h"
+
+namespace litewright {
+namespace {
+
+using namespace std::chrono_literals;
+
+WallTime at(std::string_view time) { return parse_time(fmt::format("2026-11-02T{}Z", time), WallTime{}); }
+
+class JobQueueTest : public ::testing::Test {
+ protected:
+  std::vector<Job> jobs(const std::vector<std::pair<std::string, std::string>>& schedules) const {
+    std::vector<Job> made;
+    for (const auto& [name, schedule] : schedules)
+      made.push_back({.name = name, .schedule = Schedule::parse(schedule, utc_)});
+    return made;
+  }
+  // "a daily", …: what has begun.
+  std::vector<std::string> tick(std::string_view time, std::size_t at_once = 1) {
+    std::vector<std::string> words;
+    last_ = queue_.tick(at(time), at_once);
+    for (const DueRun& run : last_.begin) {
+      words.push_back(run.database + " " + run.start.job);
+      begun_.push_back(run);
+    }
+    return words;
+  }
+  void end(std::string_view time, bool done = true) {
+    queue_.ended(begun_.front(), at(time), done);
+    begun_.erase(begun_.begin());
+  }
+  using Words = std::vector<std::string>;
+
+  const TimeZone utc_ = TimeZone::find("UTC");
+  JobQueue queue_;
+  JobQueue::Tick last_;
+  std::vector<DueRun> begun_;
+};
+
+TEST_F(JobQueueTest, SoManyRunAtATimeAndWhatIsDueLongestGoesFirst) {
+  queue_.put("a", jobs({{"daily", "5 1 * * *"}}), {}, at("00:00:00"));
+  queue_.put("b", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  queue_.put("c", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  EXPECT_EQ(tick("00:59:00", 2), Words{});
+  EXPECT_EQ(last_.wake, at("01:00:00"));
+  EXPECT_EQ(tick("01:00:00", 2), (Words{"b daily", "c daily"}));
+  EXPECT_EQ(tick("01:05:00", 2), Words{});
+  end("01:10:00");
+  EXPECT_EQ(tick("01:10:00", 2), Words{"a daily"});
+  EXPECT_TRUE(last_.skips.empty());
+}
+
+TEST_F(JobQueueTest, NeverTwoOnOneDatabaseTheShorterPlanFirst) {
+  queue_.put("a", jobs({{"hourly", "0 * * * *"}, {"daily", "0 2 * * *"}}), {}, at("01:30:00"));
+  EXPECT_EQ(tick("02:00:00", 5), Words{"a hourly"});
+  EXPECT_EQ(tick("02:01:00", 5), Words{});
+  end("02:02:00");
+  EXPECT_EQ(tick("02:02:00", 5), Words{"a daily"});
+  // It waits for the daily one, and gives way to itself when it is due again.
+  EXPECT_EQ(tick("03:00:00", 5), Words{});
+  EXPECT_EQ(tick("04:00:00", 5), Words{});
+  ASSERT_EQ(last_.skips.size(), 1u);
+  EXPECT_EQ(last_.skips[0].skip.due, at("03:00:00"));
+  end("04:30:00");
+  EXPECT_EQ(tick("04:30:00", 5), Words{"a hourly"});
+}
+
+TEST_F(JobQueueTest, WhatIsAskedForGoesFirstAndDisturbsNoSchedule) {
+  queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  EXPECT_TRUE(queue_.ask("a", "weekly"));
+  EXPECT_EQ(tick("01:00:00"), Words{"a weekly"});
+  EXPECT_TRUE(begun_.front().asked_for);
+  EXPECT_EQ(begun_.front().start.due, at("01:00:00"));
+  end("01:20:00", false);
+  EXPECT_EQ(tick("01:20:00"), Words{"a daily"});
+  for (std::size_t i = 0; i < JobQueue::kMostAsked; i++) EXPECT_TRUE(queue_.ask("a", "daily"));
+  EXPECT_FALSE(queue_.ask("a", "daily"));
+}
+
+TEST_F(JobQueueTest, AFailedRunComesAgainAfterAWhile) {
+  queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  EXPECT_EQ(tick("01:00:00"), Words{"a daily"});
+  end("01:00:10", false);
+  EXPECT_EQ(tick("01:00:10"), Words{});
+  EXPECT_EQ(last_.wake, at("01:01:10"));
+  EXPECT_EQ(tick("01:01:10"), Words{"a daily"});
+  EXPECT_EQ(begun_.front().start.attempt, 2);
+}
+
+TEST_F(JobQueueTest, WhoLeavesMayStillBeRunning) {
+  queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  tick("01:00:00");
+  queue_.ask("a", "daily");
+  queue_.drop("a");
+  EXPECT_TRUE(queue_.is_running("a"));
+  end("01:01:00");
+  EXPECT_FALSE(queue_.is_running("a"));
+  EXPECT_EQ(tick("02:00:00"), Words{});
+}
+
+TEST_F(JobQueueTest, ANewScheduleHasMissedNothing) {
+  queue_.put("a", jobs({{"hourly", "0 * * * *"}, {"daily", "0 1 * * *"}}), {}, at("00:30:00"));
+  const auto changed = jobs({{"hourly", "0 * * * *"}, {"daily", "0 9 * * *"}});
+  EXPECT_FALSE(queue_.has_jobs("a", changed));
+  const std::map<std::string, PastRuns> past = {{"hourly", {.handled = at("08:00:00"), .attempts = 1}},
+                                                {"daily", {.handled = at("01:00:00"), .attempts = 1}}};
+  queue_.put("a", changed, past, at("10:30:00"));
+  EXPECT_TRUE(queue_.has_jobs("a", changed));
+  EXPECT_EQ(tick("10:30:00"), Words{"a hourly"});  // that of 10:00
+  end("10:31:00");
+  EXPECT_EQ(tick("10:31:00"), Words{});
+  EXPECT_EQ(queue_.next_start("a", "hourly", at("10:31:00")), at("11:00:00"));
+  EXPECT_EQ(queue_.next_start("a", "daily", at("10:31:00")), at("09:00:00") + 24h);
+  EXPECT_EQ(queue_.next_start("a", "weekly", at("10:31:00")), std::nullopt);
+}
+
+}  // namespace
+}  // namespace litewright

@@ -1,0 +1,412 @@
+#include "serve/job_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/time_text.h"
+#include "schedule/run_json.h"
+#include "serve/file_looks.h"
+
+namespace litewright {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using namespace std::chrono_literals;
+
+constexpr auto kLongestSleep = 10s;     // a clock that was set is noticed after so long
+constexpr auto kOtherRunPause = 2s;     // while a process of before is still at work on a database
+constexpr auto kHistoryPause = 30s;     // where the history can't be written
+constexpr int kMostWarningsStatus = 2;  // 1 warnings, 2 critical findings: it was done
+constexpr std::size_t kRunsLookedBack = 20;
+constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
+
+std::vector<Finding> findings_of(const Json& list) {
+  std::vector<Finding> findings;
+  if (!list.is_array()) return findings;
+  for (const Json& one : list) {
+    // What is looked at all the time is known better there.
+    if (auto finding = finding_from_json(one); finding && !FileLooks::tells(finding->id))
+      findings.push_back(std::move(*finding));
+  }
+  return findings;
+}
+
+std::string_view last_line(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  return text.substr(text.rfind('\n') + 1);
+}
+
+Json document_of(const std::string& output) { return Json::parse(last_line(output), nullptr, false); }
+
+}  // namespace
+
+JobRunner::JobRunner(const std::string& state_folder, const JobSurroundings& surroundings)
+    : around_(surroundings), history_(state_folder, surroundings.clock) {}
+
+void JobRunner::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  call();
+}
+
+JobRunner::~JobRunner() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+  wait_for_runs();
+  try {
+    take_ended();
+  } catch (const Error&) {
+    // Their rows stay without an end: the next start records them as interrupted.
+  }
+  for (Run& run : runs_) run.thread.join();
+}
+
+void JobRunner::join(const Member& member) {
+  const std::lock_guard lock(mutex_);
+  members_[member.name] = joining_[member.name] = member;
+  left_.erase(member.name);
+  call();
+}
+
+void JobRunner::leave(const Member& member) {
+  const std::lock_guard lock(mutex_);
+  members_.erase(member.name);
+  joining_.erase(member.name);
+  left_.insert(member.name);
+  call();
+}
+
+void JobRunner::ask(const std::string& database, const std::string& plan) {
+  if (std::ranges::find(kPlans, plan) == kPlans.end())
+    throw Error(ErrorCode::kUsage, fmt::format("there is no plan '{}'", plan),
+                "hourly, daily, weekly, monthly");
+  const std::lock_guard lock(mutex_);
+  if (!members_.contains(database))
+    throw Error(ErrorCode::kNoDatabase, fmt::format("no database is called '{}'", database));
+  if (!queue_.ask(database, plan))
+    throw Error(ErrorCode::kLocked, fmt::format("{} runs wait for their turn", JobQueue::kMostAsked),
+                "try again later");
+  call();
+}
+
+std::map<std::string, WallTime> JobRunner::next_runs(const std::string& database) const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, WallTime> next;
+  for (const char* plan : kPlans) {
+    if (const auto at = queue_.next_start(database, plan, around_.clock.wall())) next[plan] = *at;
+  }
+  return next;
+}
+
+void JobRunner::call() {
+  called_ = true;
+  changed_.notify_all();
+}
+
+void JobRunner::begin() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+bool JobRunner::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void JobRunner::loop() {
+  while (!stopping()) {
+    WallTime wake{};
+    try {
+      wake = step();
+      around_.board.tell_of_daemon({.id = "jobs.history"});
+    } catch (const Error& error) {
+      wake = around_.clock.wall() + kHistoryPause;
+      around_.board.tell_of_daemon(
+          {.id = "jobs.history",
+           .severity = Severity::kCritical,
+           .meaning = fmt::format("the run history can't be kept, so nothing is run: {}", error.what())});
+    }
+    std::unique_lock lock(mutex_);
+    wake_ = wake;
+    while (!called_ && wake_ > around_.clock.wall()) {
+      const auto sleep = std::min<std::chrono::nanoseconds>(wake_ - around_.clock.wall(), kLongestSleep);
+      changed_.wait_for(lock, std::max<std::chrono::nanoseconds>(sleep, 1ms));
+    }
+    called_ = false;
+  }
+}
+
+WallTime JobRunner::step() {
+  take_ended();
+  take_joins();
+  start_due();
+  const std::lock_guard lock(mutex_);
+  if (!joining_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kOtherRunPause);
+  return wake_;
+}
+
+void JobRunner::take_joins() {
+  std::map<std::string, Member> joining;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& name : left_) {
+      queue_.drop(name);
+      found_.erase(name);
+    }
+    left_.clear();
+    joining = joining_;
+  }
+  if (joining.empty()) return;
+  history_.mark_interrupted();
+  for (const auto& [name, member] : joining) {
+    if (!take_join(member)) continue;
+    const std::lock_guard lock(mutex_);
+    const auto still = joining_.find(name);
+    if (still != joining_.end() && still->second.configuration == member.configuration) joining_.erase(still);
+  }
+}
+
+// False: not now, for something runs on it: of ours, or a process that outlived the daemon before.
+bool JobRunner::take_join(const Member& member) {
+  std::vector<Job> jobs = jobs_of(member.configuration->jobs, *member.settings);
+  for (Job& job : jobs) job.scope = member.path;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.has_jobs(member.name, jobs)) return true;
+    if (queue_.is_running(member.name)) return false;
+  }
+  if (history_.going(member.path) > 0) return false;
+  auto past = history_.past(member.path);
+  recall(member);
+  const std::lock_guard lock(mutex_);
+  queue_.put(member.name, jobs, std::move(past), around_.clock.wall());
+  return true;
+}
+
+// What the last runs found is still open.
+void JobRunner::recall(const Member& member) {
+  if (found_.contains(member.name)) return;
+  auto& found = found_[member.name];
+  for (const char* plan : kPlans) {
+    for (const RunRecord& run :
+         history_.newest({.job = plan, .database = member.path, .most = kRunsLookedBack})) {
+      if (run.result != RunResult::kDone && run.result != RunResult::kWarnings) continue;
+      found[plan] = findings_of(Json::parse(run.findings, nullptr, false));
+      break;
+    }
+  }
+  set_check_findings(member);
+}
+
+void JobRunner::start_due() {
+  std::vector<DueRun> begin;
+  std::vector<JobQueue::Tick::Skip> skips;
+  std::map<std::string, Member> members;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t at_once = 1;
+    if (!members_.empty()) at_once = members_.begin()->second.configuration->jobs.at_once;
+    JobQueue::Tick tick = queue_.tick(around_.clock.wall(), stopping_ ? 0 : at_once);
+    wake_ = tick.wake;
+    begin = std::move(tick.begin);
+    skips = std::move(tick.skips);
+    members = members_;
+  }
+  for (const auto& [database, skip] : skips) {
+    const auto member = members.find(database);
+    if (member != members.end()) history_.skip(skip.job, member->second.path, skip.due, skip.why);
+  }
+  for (const DueRun& due : begin) start(due);
+}
+
+void JobRunner::start(const DueRun& due) {
+  Run run{.due = due};
+  {
+    const std::lock_guard lock(mutex_);
+    const auto member = members_.find(due.database);
+    if (member == members_.end()) return queue_.ended(due, around_.clock.wall(), true);
+    run.member = member->second;
+  }
+  std::optional<RunRecord> record;
+  try {
+    run.id = history_.begin(due.start.job, run.member.path, due.start.due, due.start.attempt);
+    record = history_.find(run.id);
+  } catch (const Error&) {
+    const std::lock_guard lock(mutex_);
+    queue_.ended(due, around_.clock.wall(), false);
+    throw;
+  }
+  announce(run, "began", record.value_or(RunRecord{}));
+  const std::lock_guard lock(mutex_);
+  Run& kept = runs_.emplace_back(std::move(run));
+  kept.thread = std::thread([this, &kept, command = command_of(kept)] {
+    std::optional<OwnCommandResult> result;
+    std::string failure;
+    try {
+      result = around_.run(command);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    const std::lock_guard done(mutex_);
+    kept.result = result.value_or(OwnCommandResult{.status = static_cast<int>(ErrorCode::kIo)});
+    kept.failure = failure;
+    call();
+  });
+}
+
+OwnCommand JobRunner::command_of(const Run& run) const {
+  const Configuration& configuration = *run.member.configuration;
+  OwnCommand command{.words = {"maintain", run.member.path, run.due.start.job, "--json", "--run",
+                               std::to_string(run.id), "--archive", run.member.archive}};
+  if (!configuration.file.empty()) {
+    command.words.insert(command.words.end(), {"--config", configuration.file.string()});
+  }
+  command.time_limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(configuration.jobs.rules.time_limit);
+  command.stop = [this] { return stopping(); };
+  return command;
+}
+
+void JobRunner::wait_for_runs() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] {
+    return std::ranges::all_of(runs_, [](const Run& run) { return run.result.has_value(); });
+  });
+}
+
+bool JobRunner::has_runs() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(runs_, [](const Run& run) { return !run.result; });
+}
+
+bool JobRunner::has_ended() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(runs_, [](const Run& run) { return run.result.has_value(); });
+}
+
+void JobRunner::take_ended() {
+  std::vector<Run*> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Run& run : runs_) {
+      if (run.result) ended.push_back(&run);
+    }
+  }
+  for (Run* run : ended) {
+    end(*run);
+    run->thread.join();
+    const std::lock_guard lock(mutex_);
+    runs_.remove_if([run](const Run& one) { return &one == run; });
+  }
+}
+
+// What its row says when all is over: the command's own word, but where it could not have the last one.
+RunRecord JobRunner::final_record(const Run& run) {
+  const OwnCommandResult& result = *run.result;
+  const auto own = history_.find(run.id);
+  const bool has_word = own && own->ended;
+  RunResult kind = has_word ? own->result : RunResult::kFailed;
+  std::string summary = has_word ? own->summary : "";
+  if (result.over_time) {
+    kind = RunResult::kOverTime;
+    summary = fmt::format("took longer than {} and was ended; {}",
+                          format_duration(run.member.configuration->jobs.rules.time_limit), summary);
+  } else if (result.stopped) {
+    kind = RunResult::kInterrupted;
+    summary = fmt::format("the daemon was stopped; {}", summary);
+  } else if (!has_word) {
+    const bool killed = result.status > 128;
+    kind = killed ? RunResult::kInterrupted : RunResult::kFailed;
+    summary = killed ? fmt::format("killed by signal {}", result.status - 128)
+                     : fmt::format("ended with {}: {}", result.status,
+                                   run.failure.empty() ? last_line(result.error) : run.failure);
+  }
+  const bool same = has_word && kind == own->result;
+  if (!same) history_.end(run.id, kind, summary, has_word ? own->findings : "[]");
+  return history_.find(run.id).value_or(RunRecord{.id = run.id, .job = run.due.start.job, .result = kind});
+}
+
+void JobRunner::end(Run& run) {
+  const RunRecord record = final_record(run);
+  // Once more after a kill; what took too long would do so again.
+  const bool once_more = record.result == RunResult::kInterrupted && run.due.start.attempt == 1;
+  const bool done = record.result != RunResult::kFailed && !once_more;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.ended(run.due, around_.clock.wall(), done);
+  }
+  take_findings(run, run.result->output);
+  tell_failure(run, record);
+  announce(run, "ended", record);
+}
+
+void JobRunner::take_findings(const Run& run, const std::string& output) {
+  const Json document = document_of(output);
+  if (!document.is_object() || !document.contains("steps")) return;
+  std::vector<Finding> findings;
+  const WallTime now = around_.clock.wall();
+  bool checked = false, proven = false;
+  for (const Json& step : document["steps"]) {
+    const std::string name = step.value("name", "");
+    const int status = step.value("status", 0);
+    if (step.contains("document") && step["document"].contains("findings")) {
+      for (Finding& finding : findings_of(step["document"]["findings"]))
+        findings.push_back(std::move(finding));
+    }
+    const bool done = step.value("result", "") != "skipped" && status <= kMostWarningsStatus;
+    checked = checked || (done && name.ends_with(" check"));
+    proven = proven || (done && name == "drill" && status == 0);
+  }
+  around_.board.update(run.member.name, [&](DatabaseStatus& status) {
+    if (checked) status.checked_at = now;
+    if (proven) status.proven_at = now;
+  });
+  found_[run.member.name][run.due.start.job] = std::move(findings);
+  set_check_findings(run.member);
+}
+
+void JobRunner::set_check_findings(const Member& member) {
+  std::vector<Finding> all;
+  for (const auto& [job, findings] : found_[member.name])
+    all.insert(all.end(), findings.begin(), findings.end());
+  around_.board.set_findings(member.name, FindingSource::kCheck, std::move(all));
+}
+
+void JobRunner::tell_failure(const Run& run, const RunRecord& record) {
+  const bool well = record.result == RunResult::kDone || record.result == RunResult::kWarnings;
+  if (record.result == RunResult::kInterrupted) return;
+  around_.board.tell(
+      run.member.name, FindingSource::kJobs,
+      {.id = "job.failed",
+       .severity = well ? Severity::kOk : Severity::kWarning,
+       .database = run.member.path,
+       .object = run.due.start.job,
+       .figures = {{"attempt", std::int64_t{record.attempt}}},
+       .meaning = fmt::format("the {} maintenance {}: {}", run.due.start.job, run_result_name(record.result),
+                              record.summary),
+       .remedy = fmt::format("litewright runs {} --job {}", run.member.path, run.due.start.job)});
+}
+
+void JobRunner::announce(const Run& run, const char* event, const RunRecord& record) {
+  Json json = run_to_json(record);
+  const std::string text = record.ended
+                               ? fmt::format("{} {}: {} in {}", record.job, run_result_name(record.result),
+                                             record.summary, format_duration(*record.ended - record.began))
+                               : fmt::format("{} begins, due {}", record.job, format_local_time(record.due));
+  const bool well = record.result != RunResult::kFailed && record.result != RunResult::kOverTime;
+  around_.log({.event = fmt::format("run.{}", event),
+               .severity = well ? Severity::kInfo : Severity::kWarning,
+               .database = run.member.name,
+               .text = text,
+               .fields = {{"run", json}}});
+  const Json document = {{"time", format_utc_time(around_.clock.wall())},
+                         {"name", run.member.name},
+                         {"event", event},
+                         {"run", std::move(json)}};
+  around_.board.ran(run.member.name, document.dump());
+}
+
+}  // namespace litewright

@@ -1,0 +1,104 @@
+// Runs the maintenance of all databases by their schedules: each run a command of our own in a process of its
+// own (`litewright maintain DB daily`), with its row in the run history and its findings on the board.
+//
+// A run's row is written before its process begins and taken over by that process (RunHistory::adopt): killed
+// at any moment, whoever is left or comes next knows whether it goes on, has ended, or was interrupted.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "schedule/run_history.h"
+#include "serve/daemon_log.h"
+#include "serve/job_queue.h"
+#include "serve/members.h"
+#include "serve/own_command.h"
+#include "serve/status_board.h"
+
+namespace litewright {
+
+// Borrowed; outlives the runner.
+struct JobSurroundings {
+  StatusBoard& board;
+  const Clock& clock;
+  RunOwnCommand run;
+  DaemonLog log;
+};
+
+class JobRunner {
+ public:
+  // Throws as RunHistory does.
+  JobRunner(const std::string& state_folder, const JobSurroundings& surroundings);
+  ~JobRunner();  // ends the runs that are under way: as interrupted, to be done again at the next start
+  void stop();   // the same, without waiting
+  JobRunner(JobRunner&&) = delete;
+  JobRunner& operator=(JobRunner&&) = delete;
+
+  // From any thread.
+  void join(const Member& member);  // or what is configured of it changed
+  void leave(const Member& member);
+  // A plan now, beside its schedule: "daily". Throws Error{kNoDatabase} for a database that is not there,
+  // Error{kUsage} for no plan, Error{kLocked} where too many wait.
+  void ask(const std::string& database, const std::string& plan);
+  // By plan, for people and programs; of a database that is there.
+  std::map<std::string, WallTime> next_runs(const std::string& database) const;
+
+  // Begins the thread that does the work; without it step() is called instead. step() gives the time before
+  // which nothing is to be done, unless a run ends.
+  void begin();
+  WallTime step();
+  void wait_for_runs();    // until none is under way
+  bool has_runs() const;   // under way
+  bool has_ended() const;  // for step() to take
+
+ private:
+  struct Run {
+    DueRun due;
+    Member member = {};
+    std::int64_t id = 0;
+    std::optional<OwnCommandResult> result = {};  // it has ended
+    std::string failure = {};                     // no process could be had
+    std::thread thread = {};
+  };
+  void loop();
+  void take_joins();
+  bool take_join(const Member& member);
+  void recall(const Member& member);
+  void start_due();
+  void start(const DueRun& due);
+  OwnCommand command_of(const Run& run) const;
+  void take_ended();
+  void end(Run& run);
+  RunRecord final_record(const Run& run);
+  void take_findings(const Run& run, const std::string& output);
+  void set_check_findings(const Member& member);
+  void tell_failure(const Run& run, const RunRecord& record);
+  void announce(const Run& run, const char* event, const RunRecord& record);
+  void call();  // under mutex_: step() has something to do
+  bool stopping() const;
+
+  JobSurroundings around_;
+  RunHistory history_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false, called_ = false;
+  std::map<std::string, Member> members_, joining_;  // by name
+  std::set<std::string> left_;
+  std::list<Run> runs_;  // under way
+  JobQueue queue_;
+  // Of the working thread alone: what each job's last check found, by database and job.
+  std::map<std::string, std::map<std::string, std::vector<Finding>>> found_;
+  WallTime wake_{};
+  std::thread thread_;
+};
+
+}  // namespace litewright

@@ -1,0 +1,291 @@
+// The schedules of docs/operating/schedules.md by a clock that is moved: through months with daylight-saving
+// changes, through downtime and kills. The history is a real one; the commands end at once.
+#include "serve/job_runner.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "base/file_descriptor.h"
+#include "base/test_folder.h"
+#include "base/thrown_error_test.h"
+#include "base/time_text.h"
+
+namespace litewright {
+namespace {
+
+using namespace std::chrono_literals;
+
+WallTime at(std::string_view text) { return parse_time(text, WallTime{}); }
+
+struct MovedClock final : Clock {
+  WallTime wall() const override { return now; }
+  SteadyTime steady() const override { return {}; }
+  std::atomic<WallTime> now{};
+};
+
+// The TOML that the page shows first.
+std::string documented_schedules() {
+  const std::string page =
+      read_whole_file(std::filesystem::path(LITEWRIGHT_SOURCE_DIR) / "docs/operating/schedules.md", 1 << 20);
+  const std::size_t begin = page.find("```toml\n") + 8;
+  return page.substr(begin, page.find("```", begin) - begin);
+}
+
+class JobRunnerTest : public ::testing::Test {
+ protected:
+  void configure(const std::string& toml) {
+    configuration_ = std::make_shared<const Configuration>(parse_configuration(toml, "/etc/litewright.toml"));
+  }
+  void start(WallTime now) {
+    clock_.now = now;
+    runner_ = std::make_unique<JobRunner>(
+        folder_.path("."),
+        JobSurroundings{board_, clock_, [this](const OwnCommand& command) { return run_(command); },
+                        [](const LogEntry&) {}});
+    for (const Member& member : find_members(configuration_)) {
+      board_.join(member.name, [](DatabaseStatus&) {});
+      runner_->join(member);
+    }
+  }
+  // What is to be done now, with all that follows from it; gives the time of the next.
+  WallTime work() {
+    WallTime wake = runner_->step();
+    while (runner_->has_runs() || runner_->has_ended()) {
+      runner_->wait_for_runs();
+      wake = runner_->step();
+    }
+    return wake;
+  }
+  void work_until(WallTime end) {
+    while (clock_.now.load() < end) {
+      const WallTime wake = work();
+      clock_.now = std::min(std::max(wake, clock_.now.load() + 1s), end);
+    }
+  }
+  std::vector<RunRecord> runs(const std::string& job, const std::string& database) {
+    RunHistory history(folder_.path("."), clock_);
+    auto newest = history.newest({.job = job, .database = database, .most = 10'000});
+    std::ranges::reverse(newest);
+    return newest;
+  }
+  std::string local(WallTime time) const {
+    return format_utc_time(WallTime(std::chrono::seconds(berlin_.local(time).value))).substr(0, 16);
+  }
+
+  const TimeZone berlin_ = TimeZone::find("Europe/Berlin");
+  const TestFolder folder_;
+  MovedClock clock_;
+  StatusBoard board_{clock_};
+  std::shared_ptr<const Configuration> configuration_;
+  // As the command does: its own word is in the history.
+  const RunOwnCommand well_ = [this](const OwnCommand& command) {
+    RunHistory history(folder_.path("."), clock_);
+    const auto option = std::ranges::find(command.words, "--run");
+    history.end(std::stoll(*std::next(option)), RunResult::kDone, "7 steps done", "[]");
+    return OwnCommandResult{};
+  };
+  RunOwnCommand run_ = well_;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+struct Month {
+  const char *from, *to;
+  std::size_t hours;
+};
+
+class JobMonthTest : public JobRunnerTest, public ::testing::WithParamInterface<Month> {};
+
+TEST_P(JobMonthTest, EveryRunAtItsHourNothingTwiceNothingMissed) {
+  const Month& month = GetParam();
+  configure(documented_schedules());
+  start(at(month.from));
+  work_until(at(month.to));
+  const std::string ora = "/data/ora.db", queue = "/data/queue.db";
+  struct Daily {
+    std::string job, database, hour;
+  };
+  for (const auto& [job, database, hour] :
+       std::vector<Daily>{{"daily", ora, "02:00"}, {"daily", queue, "02:00"}, {"hourly", ora, "08:00"}}) {
+    const auto all = runs(job, database);
+    EXPECT_EQ(all.size(), 31u) << job << database;
+    std::set<std::string> days;
+    for (const RunRecord& run : all) {
+      EXPECT_EQ(run.result, RunResult::kDone);
+      EXPECT_EQ(run.began, run.due) << local(run.due);
+      const std::string shown = local(run.due);
+      // Clocks that are set forward skip 02:00: the run comes right after the change.
+      const bool skipped = hour == "02:00" && shown.starts_with("2026-03-29");
+      EXPECT_EQ(shown.substr(11), skipped ? "03:00" : hour);
+      days.insert(shown.substr(0, 10));
+    }
+    EXPECT_EQ(days.size(), 31u);
+  }
+  EXPECT_EQ(runs("hourly", queue).size(), month.hours);
+  for (const RunRecord& run : runs("weekly", ora)) EXPECT_EQ(local(run.due).substr(11), "03:00");
+  EXPECT_EQ(runs("monthly", ora).size(), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    BothChanges, JobMonthTest,
+    ::testing::Values(Month{"2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00", 31 * 24 - 2},
+                      Month{"2026-10-01T00:00:00+02:00", "2026-11-01T00:00:00+01:00", 31 * 24}));
+
+constexpr const char* kDaily =
+    "[jobs]\nzone = \"UTC\"\n[[database]]\npath = \"/data/app.db\"\n"
+    "schedule.daily = \"0 2 * * *\"\n";
+
+TEST_F(JobRunnerTest, AfterDowntimeTheLatestIsCaughtUpWithAndTheOthersAreRecorded) {
+  configure(kDaily);
+  start(at("2026-11-01T00:00:00Z"));
+  work_until(at("2026-11-03T12:00:00Z"));
+  runner_.reset();
+  start(at("2026-11-07T09:00:00Z"));
+  work_until(at("2026-11-08T12:00:00Z"));
+  std::vector<std::string> said;
+  for (const RunRecord& run : runs("daily", "/data/app.db"))
+    said.push_back(format_utc_time(run.due).substr(8, 2) + " " + std::string(run_result_name(run.result)) +
+                   " " + format_utc_time(run.began).substr(8, 8));
+  EXPECT_EQ(said, (std::vector<std::string>{"01 done 01T02:00", "02 done 02T02:00", "03 done 03T02:00",
+                                            "04 skipped 07T09:00", "05 skipped 07T09:00",
+                                            "06 skipped 07T09:00", "07 done 07T09:00", "08 done 08T02:00"}));
+}
+
+TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {
+  configure(std::string(kDaily) + "archive = \"/backup/app\"\n");
+  start(at("2026-11-01T01:59:00Z"));
+  std::vector<std::string> words;
+  run_ = [&words](const OwnCommand& command) {
+    words = command.words;
+    return OwnCommandResult{};
+  };
+  work_until(at("2026-11-01T02:00:01Z"));
+  EXPECT_EQ(words,
+            (std::vector<std::string>{"maintain", "/data/app.db", "daily", "--json", "--run", "1",
+                                      "--archive", "/backup/app", "--config", "/etc/litewright.toml"}));
+}
+
+TEST_F(JobRunnerTest, WhatItsChecksFindIsOnTheBoardUntilTheSameJobFindsItNoMore) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  nlohmann::ordered_json findings = findings_to_json(std::vector<Finding>{
+      {.id = "integrity.index", .severity = Severity::kCritical, .object = "by_name", .meaning = "rows lack"},
+      {.id = "wal.large", .severity = Severity::kWarning, .meaning = "a look tells that"}});
+  run_ = [&](const OwnCommand&) {
+    const nlohmann::ordered_json document = {{"steps",
+                                              {{{"name", "quick check"},
+                                                {"result", "critical"},
+                                                {"status", 2},
+                                                {"document", {{"findings", findings}}}},
+                                               {{"name", "drill"}, {"result", "done"}, {"status", 0}}}}};
+    return OwnCommandResult{.status = 2, .output = "a line before\n" + document.dump() + "\n"};
+  };
+  work_until(at("2026-11-01T02:00:30Z"));
+  auto status = board_.find("app.db");
+  ASSERT_EQ(status->findings.at(FindingSource::kCheck).size(), 1u);
+  EXPECT_EQ(status->findings.at(FindingSource::kCheck)[0].object, "by_name");
+  EXPECT_TRUE(status->checked_at && status->proven_at);
+  findings.clear();
+  work_until(at("2026-11-02T02:00:30Z"));
+  EXPECT_TRUE(board_.find("app.db")->findings.at(FindingSource::kCheck).empty());
+}
+
+TEST_F(JobRunnerTest, AFailureIsAFindingUntilARunIsWell) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  run_ = [](const OwnCommand&) {
+    return OwnCommandResult{.status = 69, .error = "x\nlitewright: no store\n"};
+  };
+  work_until(at("2026-11-01T02:00:30Z"));
+  const auto failed = board_.find("app.db")->findings.at(FindingSource::kJobs);
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_NE(failed[0].meaning.find("ended with 69: litewright: no store"), std::string::npos);
+  run_ = [this](const OwnCommand&) {
+    RunHistory history(folder_.path("."), clock_);
+    history.end(2, RunResult::kWarnings, "well", "[]");
+    return OwnCommandResult{.status = 1};
+  };
+  work_until(at("2026-11-01T02:02:00Z"));
+  EXPECT_TRUE(board_.find("app.db")->findings.at(FindingSource::kJobs).empty());
+  EXPECT_EQ(runs("daily", "/data/app.db").at(1).attempt, 2);
+}
+
+TEST_F(JobRunnerTest, OneThatTakesTooLongIsNotTriedAgain) {
+  configure(
+      "[jobs]\nzone = \"UTC\"\ntime_limit = \"1m\"\n[[database]]\npath = \"/data/app.db\"\n"
+      "schedule.daily = \"0 2 * * *\"\n");
+  start(at("2026-11-01T01:59:00Z"));
+  run_ = [](const OwnCommand& command) {
+    EXPECT_EQ(command.time_limit, 1min);
+    return OwnCommandResult{.status = 130, .over_time = true};
+  };
+  work_until(at("2026-11-01T12:00:00Z"));
+  ASSERT_EQ(runs("daily", "/data/app.db").size(), 1u);
+  EXPECT_EQ(runs("daily", "/data/app.db")[0].result, RunResult::kOverTime);
+}
+
+TEST_F(JobRunnerTest, ARunThatAKillInterruptedIsDoneAgainAtMostOnce) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  run_ = [](const OwnCommand&) { return OwnCommandResult{.status = 128 + 9}; };
+  work_until(at("2026-11-01T12:00:00Z"));
+  const auto all = runs("daily", "/data/app.db");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].result, RunResult::kInterrupted);
+  EXPECT_EQ(all[1].attempt, 2);
+}
+
+TEST_F(JobRunnerTest, ADatabaseOnWhichAProcessOfBeforeStillWorksIsLeftAlone) {
+  configure(kDaily);
+  clock_.now = at("2026-11-01T02:00:00Z");
+  RunHistory before(folder_.path("."), clock_);
+  const std::int64_t id = before.begin("daily", "/data/app.db", clock_.now, 1);  // this process: it is there
+  start(at("2026-11-01T03:00:00Z"));
+  work();
+  EXPECT_EQ(runs("daily", "/data/app.db").size(), 1u);
+  before.end(id, RunResult::kInterrupted, "the daemon was killed", "[]");
+  clock_.now = at("2026-11-01T03:00:05Z");
+  work();
+  const auto all = runs("daily", "/data/app.db");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].attempt, 2);
+}
+
+TEST_F(JobRunnerTest, APlanThatIsAskedForRunsNow) {
+  configure(kDaily);
+  start(at("2026-11-01T12:00:00Z"));
+  work();
+  runner_->ask("app.db", "weekly");
+  work();
+  ASSERT_EQ(runs("weekly", "/data/app.db").size(), 1u);
+  EXPECT_EQ(runner_->next_runs("app.db").at("daily"), at("2026-11-02T02:00:00Z"));
+  EXPECT_EQ(code_of([&] { runner_->ask("other", "daily"); }), ErrorCode::kNoDatabase);
+  EXPECT_EQ(code_of([&] { runner_->ask("app.db", "dayly"); }), ErrorCode::kUsage);
+}
+
+TEST_F(JobRunnerTest, WhoStopsEndsWhatRunsAndSaysSo) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  std::atomic<bool> began = false;
+  run_ = [&began](const OwnCommand& command) {
+    began = true;
+    while (!command.stop()) std::this_thread::sleep_for(1ms);
+    return OwnCommandResult{.status = 75, .stopped = true};
+  };
+  runner_->step();
+  clock_.now = at("2026-11-01T02:00:00Z");
+  runner_->step();
+  while (!began) std::this_thread::sleep_for(1ms);
+  runner_.reset();
+  EXPECT_EQ(runs("daily", "/data/app.db").at(0).result, RunResult::kInterrupted);
+  run_ = well_;
+  start(at("2026-11-01T02:05:00Z"));
+  work();
+  EXPECT_EQ(runs("daily", "/data/app.db").at(1).attempt, 2);
+}
+
+}  // namespace
+}  // namespace litewright
