@@ -7,7 +7,7 @@ export JOBS
 
 define help_text
 make build          the program, optimised: build/litewright
-make run            a live shop database, an accident, a restore: under a minute
+make run            a live shop database, an accident, a restore: under a minute; on a terminal then the daemon
 make run DB=app.db  protects your own database until Ctrl-C
 make test           everything CI runs (about 20 minutes on 2 cores from clean; STAGES="format unit" for some)
 make bench          the performance table beside its peers (ARGS="--quick", "--only restore")

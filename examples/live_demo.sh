@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What `make run` shows.
-#   live_demo.sh          a live shop database under protection, an accident, the restore to just before it
+#   live_demo.sh          a live shop database under protection, an accident, the restore to just before it; on a terminal
+#                         then the daemon, until Ctrl-C
 #   live_demo.sh DB       protects your own database until Ctrl-C
 # LITEWRIGHT names the program. On a terminal the demo's folder is left for you to play with; else it is removed
 # (KEEP=1 keeps it).
@@ -102,3 +103,22 @@ END
 show "litewright verify app.db"
 echo
 echo "All rows are back and nothing else changed. $SECONDS s in all."
+[ -t 1 ] || exit 0
+
+say "6. The daemon: guards this database, and all that you name beside it, until Ctrl-C"
+kill "$protector"
+wait "$protector" || true
+protector=
+cat >litewright.toml <<END
+[http]
+listen = "127.0.0.1:7070"
+
+[[database]]
+path = "$folder/app.db"
+schedule.hourly = "every 1h"
+schedule.daily = "0 2 * * *"
+END
+cat litewright.toml
+echo "\$ litewright serve"
+trap : INT TERM  # Ctrl-C ends the daemon, and then this
+"$litewright" serve || exit $?

@@ -5,6 +5,7 @@ namespace litewright {
 CommandTable make_command_table() {
   CommandTable table;
   table.push_back(protect_command());
+  table.push_back(serve_command());
   table.push_back(backup_command());
   table.push_back(log_command());
   table.push_back(restore_command());

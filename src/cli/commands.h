@@ -24,6 +24,7 @@ Command reset_command();
 Command restore_command();
 Command runs_command();
 Command schema_command();
+Command serve_command();
 Command sql_command();
 Command stats_command();
 Command sync_command();

@@ -13,9 +13,11 @@
 #include <deque>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "cli/reload_signal.h"
 #include "cli/stop_signal.h"
 
 namespace litewright {
@@ -38,9 +40,11 @@ bool overstays(const GateClock& gate, std::chrono::milliseconds longest) {
 }
 
 // Sleeps until there is something to look at: the child ended, a stop signal came, the gate was entered or is
-// overstayed. A quiet hour costs nothing.
-void sleep_until_needed(int ended, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop) {
-  pollfd waiting[3] = {{ended, POLLIN, 0}, {gate.entered.fd(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
+// overstayed. A quiet hour costs nothing. `reload`: -1 for none.
+void sleep_until_needed(int ended, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
+                        int reload) {
+  pollfd waiting[4] = {
+      {ended, POLLIN, 0}, {gate.entered.fd(), POLLIN, 0}, {reload, POLLIN, 0}, {stop.fd(), POLLIN, 0}};
   std::int64_t timeout = ended < 0 ? kLook.count() : -1;
   if (const std::int64_t entered = gate.entered_ns.load(); entered != 0) {
     const auto over =
@@ -49,7 +53,7 @@ void sleep_until_needed(int ended, GateClock& gate, const SuperviseOptions& opti
   }
   // A stop signal stays readable: from then on there is something to look at all the time.
   if (stop.requested()) timeout = kLookAfterStop.count();
-  ::poll(waiting, stop.requested() ? 2 : 3, static_cast<int>(timeout));
+  ::poll(waiting, stop.requested() ? 3 : 4, static_cast<int>(timeout));
   gate.entered.drain();
 }
 
@@ -76,6 +80,8 @@ class Hurry {
 int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
           bool& killed) {
   bool forwarded = false;
+  std::optional<ReloadSignal> reload;
+  if (options.reloads) reload.emplace();
   Hurry hurry(gate, options.hurried_end);
   const FileDescriptor ended_event(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   while (true) {
@@ -87,12 +93,13 @@ int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const S
       ::kill(child, SIGTERM);
       forwarded = true;
     }
+    if (reload && reload->take()) ::kill(child, SIGHUP);
     if (stop.count() > 1 && hurry.is_over()) ::kill(child, SIGKILL);
     if (overstays(gate, options.longest_gate)) {
       ::kill(child, SIGKILL);
       killed = true;
     }
-    sleep_until_needed(ended_event.get(), gate, options, stop);
+    sleep_until_needed(ended_event.get(), gate, options, stop, reload ? reload->fd() : -1);
   }
 }
 

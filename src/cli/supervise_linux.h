@@ -31,6 +31,7 @@ struct SuperviseOptions {
   std::chrono::milliseconds longest_gate{1500};
   int restarts_a_minute = 5;
   std::chrono::milliseconds hurried_end{1000};  // for a child that was told to hurry and has no database open
+  bool reloads = false;                         // SIGHUP is handed on to the child, instead of stopping it
   std::function<void(const char*)> notice;      // the child was ended or ended badly, and another is started
 };
 

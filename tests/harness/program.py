@@ -205,22 +205,19 @@ def state(pid):
         return "X"
 
 
-class Protect:
-    """`litewright protect DB --json`; made when it says that it follows."""
+class Watching:
+    """A command that goes on until it is stopped, prints an event a line, and works in a child of its own."""
 
-    def __init__(self, context, database, words=(), follow=True, environment=None):
-        self.database = str(database)
-        self.errors_path = context.path(f"protect-{len(context._processes)}.stderr")
-        self._events_path = context.path(f"protect-{len(context._processes)}.events")  # for who looks at a failed test
+    def __init__(self, context, *words, environment=None):
+        self.name = words[0]
+        self.errors_path = context.path(f"{self.name}-{len(context._processes)}.stderr")
+        self._events_path = context.path(f"{self.name}-{len(context._processes)}.events")  # for who looks at a failed test
         with open(self.errors_path, "w") as errors:
-            self.process = context.start(
-                [context.litewright, "protect", database, "--json", *words], stdout=subprocess.PIPE, stderr=errors,
-                env=environment or context.environment)
+            self.process = context.start([context.litewright, *words, "--json"], stdout=subprocess.PIPE, stderr=errors,
+                                         env=environment or context.environment)
         self.events, self._changed = [], threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if follow:
-            self.following = self.wait_event("following")
 
     @property
     def pid(self):
@@ -249,17 +246,18 @@ class Protect:
             self.events.append({"event": "end of output"})
             self._changed.notify_all()
 
-    def wait_event(self, name, timeout=FOLLOWING_SECONDS):
+    def wait_event(self, name, timeout=FOLLOWING_SECONDS, that=lambda event: True, after=0):
+        """The first of that name, that is so, after so many events."""
         end = time.monotonic() + timeout
         with self._changed:
             while True:
-                for event in self.events:
-                    if event.get("event") == name:
+                for event in self.events[after:]:
+                    if event.get("event") == name and that(event):
                         return event
                 over = self.events and self.events[-1].get("event") == "end of output"
                 left = end - time.monotonic()
                 if over or left <= 0:
-                    raise Failed(f"protect gave no '{name}' event {'before it ended' if over else f'within {timeout} s'}: "
+                    raise Failed(f"{self.name} gave no '{name}' event {'before it ended' if over else f'within {timeout} s'}: "
                                  f"events {self.events[-5:]}, exit {self.process.poll()}, stderr {self.errors[-500:]!r}")
                 self._changed.wait(left)
 
@@ -270,10 +268,10 @@ class Protect:
         try:
             ended = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise Failed(f"protect still runs {timeout} s after {how!r}; stderr {self.errors[-500:]!r}")
+            raise Failed(f"{self.name} still runs {timeout} s after {how!r}; stderr {self.errors[-500:]!r}")
         self._reader.join(5)
         if status is not None:
-            check(ended == status, f"protect ended with {ended}, not {status}, after {how!r}; stderr {self.errors[-500:]!r}")
+            check(ended == status, f"{self.name} ended with {ended}, not {status}, after {how!r}; stderr {self.errors[-500:]!r}")
         return ended
 
     def wait_until_it_ends(self, timeout):
@@ -311,3 +309,36 @@ class Protect:
             return [int(pid) for pid in pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
         except FileNotFoundError:
             return []
+
+
+class Protect(Watching):
+    """`litewright protect DB --json`; made when it says that it follows."""
+
+    def __init__(self, context, database, words=(), follow=True, environment=None):
+        super().__init__(context, "protect", database, *words, environment=environment)
+        self.database = str(database)
+        if follow:
+            self.following = self.wait_event("following")
+
+
+class Serve(Watching):
+    """`litewright serve --json` with a configuration, in a file of its own; made when that is in force."""
+
+    def __init__(self, context, toml, environment=None):
+        self.file = context.path("litewright.toml")
+        pathlib.Path(self.file).write_text(toml)
+        super().__init__(context, "serve", "--config", self.file, environment=environment)
+        self.wait_event("configured")
+
+    def wait_following(self, *names, after=0):
+        for name in names:
+            self.wait_event("following", that=lambda event: event["database"] == name, after=after)
+
+    def wait_finding(self, id, change="appeared", database=None, after=0):
+        """Of the daemon itself where no database is named."""
+        return self.wait_event("finding", after=after, that=lambda event: event["finding"]["id"] == id and
+                               event["change"] == change and database in (None, event["database"]))
+
+    def reload(self, toml):
+        pathlib.Path(self.file).write_text(toml)
+        self.process.send_signal(signal.SIGHUP)

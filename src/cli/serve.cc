@@ -1,0 +1,272 @@
+// litewright serve: guards all databases of a machine, in the foreground, until it is told to stop.
+#include <fmt/format.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "archive/state_folder.h"
+#include "base/service_notify_linux.h"
+#include "base/time_text.h"
+#include "cli/commands.h"
+#include "cli/reload_signal.h"
+#include "cli/stop_signal.h"
+#include "cli/supervise_linux.h"
+#include "config/configuration.h"
+#include "serve/daemon.h"
+
+namespace litewright {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{1000};
+constexpr milliseconds kTickWhileLeaving{50};
+constexpr std::chrono::seconds kStorePatience{60};  // on leaving; beyond it what a store did not take is left
+constexpr std::chrono::seconds kHurriedEnd{10};
+constexpr int kNotAllLeft = 1;
+
+// Prints what the daemon says, from any thread.
+class ServeLog {
+ public:
+  ServeLog(bool json, const Clock& clock)
+      : output_(stdout, stderr,
+                {.command = "serve",
+                 .format = json ? OutputFormat::kJson : OutputFormat::kText,
+                 .colour = !json && wants_colour(stdout, ::getenv("NO_COLOR"))}),
+        clock_(clock) {}
+
+  void operator()(const LogEntry& entry) {
+    const std::lock_guard lock(mutex_);
+    nlohmann::ordered_json document = {{"event", entry.event},
+                                       {"time", format_utc_time(clock_.wall())},
+                                       {"severity", severity_name(entry.severity)},
+                                       {"database", entry.database},
+                                       {"message", entry.text}};
+    document.update(entry.fields);
+    output_.document(document);
+    const std::string subject = entry.database.empty() ? "" : entry.database + ": ";
+    std::string text = subject + entry.text;
+    if (entry.severity >= Severity::kWarning)
+      text = fmt::format("{}: {}",
+                         output_.paint(Output::ink_of(entry.severity), severity_name(entry.severity)), text);
+    output_.line(fmt::format("{}  {}", format_local_time(clock_.wall()), text));
+    output_.flush();
+  }
+
+ private:
+  Output output_;
+  const Clock& clock_;
+  std::mutex mutex_;
+};
+
+// As many descriptors as the system lets us have: each database takes a few.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+struct ServePlan {
+  std::optional<std::string> file = {};  // as it was named
+  std::shared_ptr<const Configuration> configuration = {};
+  bool json_log = false;
+};
+
+OpenGates::Watchdog watchdog_of(GateClock& gate) {
+  return {.oldest =
+              [&gate](SteadyTime since) {
+                gate.enter(std::chrono::nanoseconds(since.time_since_epoch()).count());
+              },
+          .none = [&gate] { gate.leave(); },
+          .databases = [&gate](bool any) { gate.has_database_open = any; }};
+}
+
+// One process under the watchdog, from its beginning to its end.
+class Serving {
+ public:
+  Serving(const Invocation& invocation, const ServePlan& plan, const ServiceNotify& notify, GateClock& gate)
+      : clock_(invocation.session.clock),
+        notify_(notify),
+        gate_(gate),
+        log_(plan.json_log, clock_),
+        board_(clock_),
+        gates_(clock_, watchdog_of(gate)),
+        daemon_(plan.configuration, {.board = board_,
+                                     .gates = gates_,
+                                     .clock = clock_,
+                                     .log = [this](const LogEntry& entry) { log_(entry); },
+                                     .run = run_own_command,
+                                     .load = [file = plan.file] { return find_configuration(file); },
+                                     .state_folder = state_folder(invocation.session.environment),
+                                     .reported_pid = ::getppid()}) {}
+
+  int run() {
+    if (notify_.watchdog()) tick_ = std::min(tick_, *notify_.watchdog() / 3);
+    while (!stop_.requested()) {
+      wait(tick_, true);
+      if (reload_.take()) {
+        notify_.tell_reloading();
+        daemon_.reload();
+        ready_ = false;
+      }
+      daemon_.tick();
+      tell_state();
+    }
+    return leave();
+  }
+
+ private:
+  void wait(milliseconds time, bool for_stop) {
+    pollfd waiting[2] = {{reload_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
+    ::poll(waiting, for_stop ? 2 : 0, static_cast<int>(time.count()));
+  }
+
+  void tell_state() {
+    std::string state = notify_.is_asked_for() ? "STATUS=" + daemon_.summary() : "";
+    if (state == told_) state.clear();
+    if (!state.empty()) told_ = state;
+    if (!ready_ && board_.started()) {
+      ready_ = true;
+      state += state.empty() ? "READY=1" : "\nREADY=1";
+    }
+    if (notify_.watchdog()) state += state.empty() ? "WATCHDOG=1" : "\nWATCHDOG=1";
+    if (!state.empty()) notify_.tell(state);
+  }
+
+  // What is there is archived, as far as the stores take it in time; connections are closed properly in any
+  // case (FACTS 28).
+  int leave() {
+    notify_.tell("STOPPING=1");
+    log_({.event = "stopping", .text = "stopping: archiving what is there"});
+    daemon_.stop();
+    const SteadyTime began = clock_.steady();
+    bool hurried = false;
+    while (!daemon_.has_left()) {
+      wait(kTickWhileLeaving, false);
+      daemon_.tick();
+      if (notify_.watchdog()) notify_.tell("WATCHDOG=1");
+      const auto since = clock_.steady() - began;
+      if (!hurried && (gate_.hurry || since > kStorePatience)) {
+        hurried = true;
+        daemon_.hurry();
+      }
+      if (since > kStorePatience + kHurriedEnd && !gate_.has_database_open) {
+        log_({.event = "stopped",
+              .severity = Severity::kWarning,
+              .text = "stopped; a store did not come back, what it lacks is compared at the next start"});
+        ::_exit(kNotAllLeft);
+      }
+    }
+    log_({.event = "stopped", .text = "stopped"});
+    return 0;
+  }
+
+  const Clock& clock_;
+  const ServiceNotify& notify_;
+  GateClock& gate_;
+  const StopSignal stop_;
+  ReloadSignal reload_;
+  ServeLog log_;
+  StatusBoard board_;
+  OpenGates gates_;
+  Daemon daemon_;
+  milliseconds tick_ = kTick;
+  bool ready_ = false;
+  std::string told_;
+};
+
+// Throws Error{kConfig} where the file can't be followed.
+ServePlan read_plan(const Invocation& invocation) {
+  ServePlan plan{.file = invocation.value("config")};
+  plan.configuration = std::make_shared<const Configuration>(find_configuration(plan.file));
+  // The daemon reads it again and hands its name on, wherever it then is.
+  if (plan.configuration->file.empty()) {
+    throw Error(ErrorCode::kConfig, "there is no litewright.toml: which databases are to be guarded?",
+                "litewright init app.db > litewright.toml");
+  }
+  plan.file = plan.configuration->file.string();
+  if (plan.configuration->databases.empty()) {
+    throw Error(ErrorCode::kConfig, fmt::format("{}: no [[database]] is named", *plan.file),
+                "[[database]]\npath = \"/data/app.db\"");
+  }
+  const auto format = invocation.value("log-format");
+  plan.json_log = format ? *format == "json" : plan.configuration->serve.json_log;
+  plan.json_log = plan.json_log || invocation.session.output.json();
+  return plan;
+}
+
+int check_configuration(const Invocation& invocation, const ServePlan& plan) {
+  Output& output = invocation.session.output;
+  nlohmann::ordered_json databases = nlohmann::ordered_json::array();
+  TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
+  for (const Member& member : find_members(plan.configuration)) {
+    std::string jobs;
+    for (const Job& job : jobs_of(plan.configuration->jobs, *member.settings))
+      jobs += fmt::format("{}{} \"{}\"", jobs.empty() ? "" : ", ", job.name, job.schedule.text());
+    table.add({member.name, member.path, member.archive, jobs});
+    databases.push_back(
+        {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
+  }
+  if (!table.empty()) output.table(table);
+  output.answer(fmt::format("{}: fine, {} databases now", *plan.file, databases.size()));
+  output.document({{"file", *plan.file}, {"databases", databases}}, 1, "configuration");
+  return 0;
+}
+
+int run_serve(const Invocation& invocation) {
+  const ServePlan plan = read_plan(invocation);
+  if (invocation.flag("check-config")) return check_configuration(invocation, plan);
+  find_members(plan.configuration);
+  const std::string& state = plan.configuration->serve.state_folder;
+  // For the commands that it runs, too.
+  if (!state.empty()) ::setenv("LITEWRIGHT_STATE", state.c_str(), 1);
+  raise_descriptor_limit();
+  const ServiceNotify notify(invocation.session.environment);
+  Output& output = invocation.session.output;
+  SuperviseOptions options;
+  options.reloads = true;
+  options.notice = [&output](const char* text) { output.note(text); };
+  return supervise(options,
+                   [&](GateClock& gate, int) { return Serving(invocation, plan, notify, gate).run(); });
+}
+
+}  // namespace
+
+Command serve_command() {
+  return {
+      .name = "serve",
+      .summary = "guard all databases of a machine",
+      .description =
+          "Archives every commit of all databases that litewright.toml names, as protect does for one; runs "
+          "their maintenance by schedule; says what is wrong with which of them. In the foreground, until "
+          "Ctrl-C or SIGTERM; a second one no longer waits for a store that hangs.\n\n"
+          "What joins a glob or directory is guarded within seconds, what is deleted there leaves. SIGHUP "
+          "reads the configuration anew: only what changed begins anew, and a file that can't be read leaves "
+          "the old one in force. One database's trouble, or its store's, is a finding and keeps no other "
+          "waiting.\n\n"
+          "Under systemd it says when it is ready and how it is, and heeds the watchdog: "
+          "deploy/systemd/litewright.service.",
+      .options = {{.name = "config",
+                   .value = "FILE",
+                   .help = "litewright.toml (default ./, then /etc/litewright/)"},
+                  {.name = "check-config", .help = "read it, say what it means now, and end"},
+                  {.name = "log-format",
+                   .value = "FORMAT",
+                   .help = "text, or json: one object a line (default: [serve] log_format)",
+                   .choices = {"text", "json"}}},
+      .examples = {{"litewright serve --check-config", "is the file right, and whom does it mean?"},
+                   {"litewright serve --config /etc/litewright/litewright.toml", "until Ctrl-C"}},
+      .exit_statuses =
+          {{1, "a store did not come back while stopping: what it lacks is compared at the next start"},
+           {78, "the configuration is wrong"}},
+      .run = run_serve};
+}
+
+}  // namespace litewright

@@ -1,0 +1,262 @@
+"""`serve`: guards, joins, reloads, runs by schedule; killed, stopped, with a store that hangs."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import time
+
+from application_database import newest_equals
+from program import COMMAND_SECONDS, Serve, Skip, Test, check, send, wait_until_gone
+
+
+def make(context, name):
+    path = context.path(name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write(path, "PRAGMA journal_mode=WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+    return path
+
+
+def write(path, script="INSERT INTO t(x) VALUES('y')"):
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    connection.executescript(script)
+    connection.close()
+
+
+def runs(context, database, job="daily"):
+    """Oldest first."""
+    return context.command("runs", database, "--job", job, "--count", "1000", "--json").json["runs"][::-1]
+
+
+def wait_until(holds, what):
+    end = time.monotonic() + COMMAND_SECONDS
+    while not holds():
+        check(time.monotonic() < end, f"not within {COMMAND_SECONDS} s: {what}")
+        time.sleep(.05)
+
+
+def guards(context):
+    """Two are guarded, a third joins, a fourth is deleted; SIGHUP takes over what changed, and refuses what is wrong."""
+    app, first, second = make(context, "app.db"), make(context, "tenants/a.db"), make(context, "tenants/b.db")
+    toml = f"""
+[[database]]
+path = "{app}"
+archive = "{context.path('backup')}"
+[[database]]
+glob = "{context.path('tenants')}/*.db"
+"""
+    served = Serve(context, toml)
+    served.wait_following("app.db", "a.db", "b.db")
+    for path in (app, first, second):
+        write(path)
+        context.sync(path) if path != app else context.command("sync", app, "--archive", context.path("backup"))
+    newest_equals(context, first)
+    third = make(context, "tenants/c.db")
+    served.wait_following("c.db")
+    os.unlink(second)
+    served.wait_finding("database.deleted")
+    seen = len(served.events)
+    served.reload(toml + "archiv = 1\n")
+    refused = served.wait_event("reload.refused", after=seen)
+    check("unknown key 'archiv'" in refused["message"], f"{refused}")
+    served.wait_finding("config.refused", after=seen)
+    write(app)
+    context.command("sync", app, "--archive", context.path("backup"))
+    seen = len(served.events)
+    served.reload(toml.replace(context.path("backup"), context.path("elsewhere")))
+    served.wait_event("configured", after=seen)
+    served.wait_finding("config.refused", "cleared", after=seen)
+    served.wait_following("app.db", after=seen)
+    context.command("sync", app, "--archive", context.path("elsewhere"))
+    others = [event for event in served.events[seen:] if event["event"] == "following" and event["database"] != "app.db"]
+    check(not others, f"others began anew: {others}")
+    write(third)
+    served.stop()
+    newest_equals(context, third)
+    context.command("restore", app, "--archive", context.path("elsewhere"), "-o", context.path("back.db"))
+
+
+def runs_by_schedule(context):
+    """A plan runs at its hour; the daemon is killed in the midst of one: it is recorded so, and done again once."""
+    app = make(context, "app.db")
+    toml = f"""
+[[database]]
+path = "{app}"
+schedule.daily = "every 1s"
+"""
+    served = Serve(context, toml)
+    served.wait_following("app.db")
+    served.wait_event("run.ended", timeout=COMMAND_SECONDS)
+    done = runs(context, app)
+    check(done and done[0]["result"] in ("done", "warnings"), f"the first run: {done[:1]}")
+    seen = len(served.events)
+    begun = served.wait_event("run.began", timeout=COMMAND_SECONDS, after=seen)["run"]
+    served.kill_all()
+    after = Serve(context, toml.replace("every 1s", "0 0 1 1 *"))
+    after.wait_following("app.db")
+    again = lambda: [run for run in runs(context, app) if run["due"] == begun["due"]]
+    wait_until(lambda: len(again()) > 1 or again()[0]["result"] in ("done", "warnings"), "the run was done again")
+    wait_until(lambda: all(run["result"] != "running" for run in again()), "it ended")
+    result = [(run["attempt"], run["result"]) for run in again()]
+    # The kill may have come when the command was done already.
+    check(result[0][1] in ("interrupted", "done", "warnings", "failed"), f"{result}")
+    check(len(result) <= 2 and (len(result) == 1 or result[0][1] == "interrupted"), f"{result}")
+    write(app)
+    context.sync(app)
+    newest_equals(context, app)
+    after.kill_all()
+    third = Serve(context, toml.replace("every 1s", "0 0 1 1 *"))
+    third.wait_following("app.db")
+    time.sleep(.5)
+    check([(run["attempt"], run["result"]) for run in again()] == result, "it was run a third time")
+    third.stop()
+    context.verify_is_clean(app)
+    return f"{len(done)} runs before, then {result}"
+
+
+def hung_store(context):
+    """One database's store hangs: the other's commits are archived while it does; the first's when it is back."""
+    slow, quick, flag = make(context, "slow.db"), make(context, "quick.db"), context.path("hangs")
+    environment = context.environment | {"LD_PRELOAD": context.tool("hung_folder.so"),
+                                         "LITEWRIGHT_HUNG_FOLDER": context.path("slow.db-archive"),
+                                         "LITEWRIGHT_HUNG_WHILE": flag}
+    third = make(context, "third.db")
+    served = Serve(context, f'[[database]]\npath = "{slow}"\n[[database]]\npath = "{quick}"\n'
+                            f'[[database]]\npath = "{context.path("missing.db")}"\n', environment=environment)
+    served.wait_following("slow.db", "quick.db")
+    served.wait_finding("guard.waiting", database="missing.db")
+    pathlib.Path(flag).touch()
+    slowest = 0
+    for _ in range(20):
+        write(slow)
+        write(quick)
+        began = time.monotonic()
+        context.sync(quick)
+        slowest = max(slowest, time.monotonic() - began)
+    newest_equals(context, quick)
+    served.wait_finding("archive.unwritable", database="slow.db")
+    # Another one joins meanwhile, and what is asked of the daemon is done.
+    os.rename(third, context.path("missing.db"))
+    served.wait_following("missing.db")
+    os.unlink(flag)
+    served.wait_finding("archive.unwritable", "cleared", database="slow.db")
+    context.sync(slow)
+    newest_equals(context, slow)
+    served.stop()
+    return f"slowest sync of the other {slowest * 1000:.0f} ms"
+
+
+def leaves(context):
+    """While a store hangs: SIGTERM waits for it, a second one does not; the database is left in order."""
+    path, flag = make(context, "slow.db"), context.path("hangs")
+    environment = context.environment | {"LD_PRELOAD": context.tool("hung_folder.so"),
+                                         "LITEWRIGHT_HUNG_FOLDER": context.path("slow.db-archive"),
+                                         "LITEWRIGHT_HUNG_WHILE": flag}
+    served = Serve(context, f'[[database]]\npath = "{path}"\n', environment=environment)
+    served.wait_following("slow.db")
+    pathlib.Path(flag).touch()
+    write(path)
+    served.process.send_signal(signal.SIGTERM)
+    served.wait_event("stopping")
+    archivers = served.children()
+    served.process.send_signal(signal.SIGTERM)
+    served.wait_until_it_ends(COMMAND_SECONDS)
+    check(not served.running, "a second SIGTERM did not end it")
+    wait_until_gone(archivers)
+    os.unlink(flag)
+    write(path)  # nobody holds it
+    again = Serve(context, f'[[database]]\npath = "{path}"\n')
+    again.wait_following("slow.db")
+    context.sync(path)
+    newest_equals(context, path)
+    again.stop()
+
+
+def begins_again(context):
+    """The process that guards is killed: another one takes its place, and goes on."""
+    path = make(context, "app.db")
+    served = Serve(context, f'[[database]]\npath = "{path}"\nwal_limit = "64KiB"\n')
+    served.wait_following("app.db")
+    seen = len(served.events)
+    send(served.children(), signal.SIGKILL)
+    served.wait_following("app.db", after=seen)
+    check("starting another" in served.errors, served.errors)
+    write(path)
+    context.sync(path)
+    newest_equals(context, path)
+    served.stop()
+
+
+def checks_its_configuration(context):
+    """What is wrong is said with its line, and what is right with whom it means."""
+    path = make(context, "app.db")
+    file = context.path("litewright.toml")
+
+    def answer(toml, status):
+        pathlib.Path(file).write_text(toml)
+        return context.command("serve", "--check-config", "--config", file, status=status)
+
+    for toml, words in ((f'[[database]]\npath = "{path}"\nschedul.daily = "0 2 * * *"\n', ("litewright.toml:3", "did you mean schedule?")),
+                        (f'[[database]]\npath = "{path}"\nschedule.daily = "0 26 * * *"\n', ("litewright.toml:3", "daily")),
+                        ('[jobs]\nat_once = 0\n', ("litewright.toml:2", "at_once")),
+                        ('[[database]]\npath = "postgresql://host/app"\n', ("PostgreSQL",)),
+                        ('[http]\nlisten = "127.0.0.1:7070"\n', ("no [[database]]",))):
+        said = answer(toml, 78).stderr
+        check(all(word in said for word in words), f"{toml}: {said}")
+        check(answer(toml, 78).stderr and context.command("serve", "--config", file, status=78).stderr, "serve began")
+    pathlib.Path(file).write_text(f'[[database]]\npath = "{path}"\nschedule.daily = "0 2 * * *"\n')
+    fine = context.command("serve", "--check-config", "--config", file, "--json").json
+    check([one["name"] for one in fine["databases"]] == ["app.db"], f"{fine}")
+    check(not os.path.exists(path + "-archive"), "a check made an archive")
+
+
+def sandbox(context):
+    """The service's unit is one that systemd reads, and is shut in well."""
+    if not shutil.which("systemd-analyze"):
+        raise Skip("no systemd-analyze here")
+    unit = pathlib.Path(__file__).resolve().parents[2] / "deploy/systemd/litewright.service"
+    said = context.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)])
+    found = re.search(r"Overall exposure level for litewright.service: ([0-9.]+)", said.stdout)
+    check(said.status == 0 and found, f"exit {said.status}: {said.stderr}")
+    check(float(found[1]) <= 2.5, f"exposure {found[1]}")
+    return f"exposure {found[1]}"
+
+
+def tells_its_service_manager(context):
+    """READY once it guards, RELOADING and READY again, WATCHDOG in time, STOPPING; its commands don't hear of it."""
+    path, socket_path = make(context, "app.db"), context.path("notify")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(socket_path)
+    manager.settimeout(COMMAND_SECONDS)
+
+    def hear(word):
+        while True:
+            lines = manager.recv(4096).decode().split("\n")
+            if word in lines:
+                return lines
+
+    served = Serve(context, f'[[database]]\npath = "{path}"\n',
+                   environment=context.environment | {"NOTIFY_SOCKET": socket_path, "WATCHDOG_USEC": "1500000"})
+    hear("READY=1")
+    hear("STATUS=guards 1 of 1 databases; 0 findings")
+    hear("WATCHDOG=1")
+    served.process.send_signal(signal.SIGHUP)
+    check(any(line.startswith("MONOTONIC_USEC=") for line in hear("RELOADING=1")), "RELOADING without its time")
+    hear("READY=1")
+    served.process.send_signal(signal.SIGTERM)
+    hear("STOPPING=1")
+    served.stop()
+
+
+TESTS = [
+    Test("serve's unit for systemd is sandboxed", sandbox, 3),
+    Test("serve tells its service manager how it is", tells_its_service_manager, 5),
+    Test("serve guards what the configuration means as it changes", guards, 10),
+    Test("serve runs plans by schedule and is killed in the midst", runs_by_schedule, 15),
+    Test("serve with a store that hangs guards the others", hung_store, 8),
+    Test("serve leaves though a store hangs", leaves, 6),
+    Test("serve's process is killed and begins again", begins_again, 6),
+    Test("serve --check-config", checks_its_configuration, 3),
+]
