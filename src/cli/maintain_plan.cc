@@ -296,7 +296,7 @@ int run_maintain_plan(const Invocation& invocation) {
       steps, session.clock, runner, [&session](const StepReport& step) { print_step(session.output, step); },
       [] { return NotedSignals::came(); });
   const Json findings = findings_of(report);
-  const RunResult result = NotedSignals::came() ? RunResult::kInterrupted : run_result(report.exit_status());
+  const RunResult result = report.stopped ? RunResult::kInterrupted : run_result(report.exit_status());
   history.end(run, result, report.summary(), findings.dump());
   history.forget(kRunsKept);
   session.output.line(fmt::format("{}: {} in {}", job, report.summary(), seconds_text(report.seconds)));

@@ -43,6 +43,15 @@ class ServeLog {
 
   void operator()(const LogEntry& entry) {
     const std::lock_guard lock(mutex_);
+    try {
+      print(entry);
+    } catch (const Error&) {
+      // A log that nobody takes is no reason to guard no longer; the findings are on the board.
+    }
+  }
+
+ private:
+  void print(const LogEntry& entry) {
     nlohmann::ordered_json document = {{"event", entry.event},
                                        {"time", format_utc_time(clock_.wall())},
                                        {"severity", severity_name(entry.severity)},
@@ -59,7 +68,6 @@ class ServeLog {
     output_.flush();
   }
 
- private:
   Output output_;
   const Clock& clock_;
   std::mutex mutex_;

@@ -49,9 +49,9 @@ TEST(FileFigures, TheDisksTrendNeedsADayOfSamplesAndWritesHourly) {
   const TestFolder folder;
   const std::string state = folder.path(".");
   WallTime now(1000h);
-  DiskSpace disk{.free = 100u << 30, .all = 200ull << 30};
+  DiskSpace disk{.free = 100ull << 30, .all = 200ull << 30};
   std::optional<double> left;
-  for (int i = 0; i <= 30 * 12; i++, now += 5min, disk.free -= (1u << 30) / 12)
+  for (int i = 0; i <= 30 * 12; i++, now += 5min, disk.free -= (1ull << 30) / 12)
     left = disk_trend(state, "/data/app.db", disk, now);
   EXPECT_EQ(read_health_memory(state, "/data/app.db").disk.size(), 31u);
   ASSERT_TRUE(left);

@@ -187,6 +187,7 @@ PlanReport run_plan(const std::vector<PlanStep>& steps, const Clock& clock, cons
     after(one);
     report.steps.push_back(std::move(one));
   }
+  report.stopped = given_up;
   report.seconds = clock.steady() - began;
   return report;
 }

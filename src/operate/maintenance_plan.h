@@ -63,6 +63,7 @@ std::string_view step_result_name(StepReport::Result result);
 struct PlanReport {
   std::vector<StepReport> steps = {};
   std::chrono::duration<double> seconds{};
+  bool stopped = false;  // it was given up on the way, upon a signal
   // 0; 1 warnings, 2 critical findings; where steps failed the status of the first of them.
   int exit_status() const;
   std::string summary() const;  // "7 steps done, 1 failed (verify)"

@@ -71,7 +71,11 @@ void JobQueue::begin_due(WallTime now, std::size_t at_once, Tick& tick) {
     for (Timetable::Start& start : heard.waiting) waiting.push_back({database, std::move(start)});
   }
   // At the same time the shorter plan first: as configured, hourly before monthly.
-  std::ranges::stable_sort(waiting, {}, [](const DueRun& run) { return run.start.due; });
+  const auto rank = [this](const DueRun& run) {
+    const std::vector<Job>& jobs = entries_.at(run.database).jobs;
+    return std::tuple(run.start.due, std::ranges::find(jobs, run.start.job, &Job::name) - jobs.begin());
+  };
+  std::ranges::stable_sort(waiting, {}, rank);
   for (const DueRun& run : waiting) {
     if (running_.size() >= at_once) break;
     if (is_running(run.database)) continue;

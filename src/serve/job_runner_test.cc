@@ -83,11 +83,12 @@ class JobRunnerTest : public ::testing::Test {
   std::shared_ptr<const Configuration> configuration_;
   // As the command does: its own word is in the history.
   const RunOwnCommand well_ = [this](const OwnCommand& command) {
-    RunHistory history(folder_.path("."), clock_);
+    if (!child_history_) child_history_ = std::make_unique<RunHistory>(folder_.path("."), clock_);
     const auto option = std::ranges::find(command.words, "--run");
-    history.end(std::stoll(*std::next(option)), RunResult::kDone, "7 steps done", "[]");
+    child_history_->end(std::stoll(*std::next(option)), RunResult::kDone, "7 steps done", "[]");
     return OwnCommandResult{};
   };
+  std::unique_ptr<RunHistory> child_history_ = {};  // one run at a time
   RunOwnCommand run_ = well_;
   std::unique_ptr<JobRunner> runner_;
 };

@@ -90,8 +90,8 @@ TEST_F(StatusBoardTest, FindingsAppearWorsenEaseAndClear) {
   board_.set_findings("app", kLook,
                       {finding("wal.large", Severity::kInfo), finding("disk.free", Severity::kWarning)});
   board_.set_findings("app", kLook, {});
-  EXPECT_EQ(news(), (Words{"appeared wal.large", "worsened wal.large", "eased wal.large",
-                           "appeared disk.free", "cleared disk.free", "cleared wal.large"}));
+  EXPECT_EQ(news(), (Words{"appeared wal.large", "worsened wal.large", "appeared disk.free",
+                           "eased wal.large", "cleared disk.free", "cleared wal.large"}));
 }
 
 TEST_F(StatusBoardTest, WhatTwoSourcesSayIsOneFindingUntilBothAreSilent) {
