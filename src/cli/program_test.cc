@@ -314,6 +314,20 @@ TEST(StopSignal, NotesASignalWakesTheSleeperAndGivesTheHandlerBack) {
   EXPECT_FALSE(StopSignal().requested()) << "a new one has seen nothing";
 }
 
+TEST(StopSignal, HandsASignalOnToTheHandlerThatWasThereBefore) {
+  static volatile std::sig_atomic_t heard = 0;
+  ::signal(SIGTERM, [](int) { heard = heard + 1; });
+  {
+    const StopSignal stop;
+    ::raise(SIGTERM);
+    EXPECT_EQ(heard, 0);
+  }
+  EXPECT_EQ(heard, 1);
+  { const StopSignal quiet; }
+  EXPECT_EQ(heard, 1);
+  ::signal(SIGTERM, SIG_DFL);
+}
+
 TEST(StopSignal, AnIgnoredHangupStaysIgnored) {
   ::signal(SIGHUP, SIG_IGN);
   {

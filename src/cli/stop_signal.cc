@@ -54,7 +54,11 @@ StopSignal::StopSignal() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 }
 
 StopSignal::~StopSignal() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    ::sigaction(kSignals[i], &before_[i], nullptr);
+    const bool has_handler = before_[i].sa_handler != SIG_DFL && before_[i].sa_handler != SIG_IGN;
+    if (kSignals[i] == signal() && has_handler) ::raise(kSignals[i]);
+  }
   event_to_wake.store(-1);
 }
 
