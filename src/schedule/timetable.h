@@ -47,7 +47,7 @@ struct Job {
 // What is known of a job from before.
 struct PastRuns {
   std::optional<WallTime> handled = {};  // the latest due time that was begun or skipped
-  std::optional<WallTime> due = {};      // of the last run that began
+  std::optional<WallTime> due = {};      // of the last run that began by its schedule
   int attempts = 0;                      // that it had
   bool interrupted = false;              // its last attempt has no end
 };

@@ -43,7 +43,7 @@ void JobQueue::drop(const std::string& database) {
 
 bool JobQueue::ask(const std::string& database, const std::string& job) {
   if (asked_.size() == kMostAsked) return false;
-  asked_.push_back({.database = database, .start = {.job = job}, .asked_for = true});
+  asked_.push_back({.database = database, .start = {.job = job, .attempt = 0}, .asked_for = true});
   return true;
 }
 

@@ -15,7 +15,7 @@ namespace litewright {
 struct DueRun {
   std::string database = {};
   Timetable::Start start = {};
-  bool asked_for = false;  // by somebody: no timetable knows of it
+  bool asked_for = false;  // by somebody: no timetable knows of it, and its attempt is 0
 };
 
 class JobQueue {

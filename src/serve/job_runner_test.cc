@@ -255,6 +255,18 @@ TEST_F(JobRunnerTest, ADatabaseOnWhichAProcessOfBeforeStillWorksIsLeftAlone) {
   EXPECT_EQ(all[1].attempt, 2);
 }
 
+TEST_F(JobRunnerTest, ARunByHandThatWasInterruptedIsNotDoneAgain) {
+  configure(kDaily);
+  clock_.now = at("2026-11-01T12:00:00Z");
+  RunHistory by_hand(folder_.path("."), clock_);
+  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0), RunResult::kInterrupted, "Ctrl-C", "[]");
+  start(at("2026-11-01T12:30:00Z"));
+  work_until(at("2026-11-02T03:00:00Z"));
+  const auto all = runs("daily", "/data/app.db");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].due, at("2026-11-02T02:00:00Z"));
+}
+
 TEST_F(JobRunnerTest, APlanThatIsAskedForRunsNow) {
   configure(kDaily);
   start(at("2026-11-01T12:00:00Z"));
@@ -262,6 +274,7 @@ TEST_F(JobRunnerTest, APlanThatIsAskedForRunsNow) {
   runner_->ask("app.db", "weekly");
   work();
   ASSERT_EQ(runs("weekly", "/data/app.db").size(), 1u);
+  EXPECT_EQ(runs("weekly", "/data/app.db")[0].attempt, 0);
   EXPECT_EQ(runner_->next_runs("app.db").at("daily"), at("2026-11-02T02:00:00Z"));
   EXPECT_EQ(code_of([&] { runner_->ask("other", "daily"); }), ErrorCode::kNoDatabase);
   EXPECT_EQ(code_of([&] { runner_->ask("app.db", "dayly"); }), ErrorCode::kUsage);
