@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <set>
+#include <string_view>
 
 namespace litewright {
 
@@ -40,8 +40,8 @@ void Fleet::change(Entry& entry, const Member& member) {
   if (other_configuration) listener_.joined(member);
 }
 
-// Guards that have left make room: for another one of the same database, or for none.
 void Fleet::sweep() {
+  bool any_left = false;
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
     if (!entry.guard->has_left()) {
@@ -52,10 +52,19 @@ void Fleet::sweep() {
     if (entry.leaving) {
       finish_leaving(entry.member);
       at = entries_.erase(at);
+      any_left = true;
       continue;
     }
     entry.guard = std::make_unique<Guard>(options_of(entry.member), around_);
     ++at;
+  }
+  // Who came back meanwhile.
+  if (any_left) join_wanted();
+}
+
+void Fleet::join_wanted() {
+  for (const Member& member : wanted_) {
+    if (!entries_.contains(member.name)) join(member);
   }
 }
 
@@ -76,24 +85,22 @@ void Fleet::finish_leaving(const Member& member) {
        .remedy = fmt::format("litewright restore {} --archive {}", member.path, member.archive)});
 }
 
-void Fleet::reconcile(const std::vector<Member>& members) {
-  sweep();
-  std::set<std::string_view> wanted;
-  for (const Member& member : members) wanted.insert(member.name);
+void Fleet::reconcile(std::vector<Member> members) {
+  wanted_ = std::move(members);
+  std::map<std::string_view, const Member*> wanted;
+  for (const Member& member : wanted_) wanted[member.name] = &member;
   for (auto& [name, entry] : entries_) {
-    if (entry.leaving || wanted.contains(name)) continue;
+    if (entry.leaving) continue;
+    if (const auto still = wanted.find(name); still != wanted.end()) {
+      change(entry, *still->second);
+      continue;
+    }
     entry.leaving = true;
     entry.guard->stop();
     listener_.left(entry.member);
   }
-  for (const Member& member : members) {
-    const auto known = entries_.find(member.name);
-    if (known == entries_.end()) {
-      join(member);
-    } else if (!known->second.leaving) {
-      change(known->second, member);
-    }
-  }
+  sweep();
+  join_wanted();
 }
 
 void Fleet::publish() {
@@ -101,6 +108,7 @@ void Fleet::publish() {
 }
 
 void Fleet::stop() {
+  wanted_.clear();
   for (auto& [name, entry] : entries_) {
     entry.leaving = true;
     entry.guard->stop();

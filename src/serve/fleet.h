@@ -26,11 +26,11 @@ class Fleet {
   // The surroundings outlive it.
   Fleet(std::string state_folder, const GuardSurroundings& surroundings, FleetListener listener);
 
-  // From now on this one counts; the caller found its members already. Call as often as files may have come
-  // or gone. `members` of find_members().
-  void reconcile(const std::vector<Member>& members);
+  // From now on these are to be guarded: find_members() of the configuration in force.
+  void reconcile(std::vector<Member> members);
 
-  // Between two of those: guards that have left make room.
+  // Guards that have left make room: for another one of the same database, or for none. To be called again
+  // and again.
   void sweep();
 
   // The guards' figures, onto the board.
@@ -51,12 +51,14 @@ class Fleet {
   };
   GuardOptions options_of(const Member& member) const;
   void join(const Member& member);
+  void join_wanted();
   void change(Entry& entry, const Member& member);
   void finish_leaving(const Member& member);
 
   std::string state_folder_;
   GuardSurroundings around_;
   FleetListener listener_;
+  std::vector<Member> wanted_;
   std::map<std::string, Entry> entries_;  // by name
 };
 

@@ -6,10 +6,29 @@ namespace litewright {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
-constexpr std::chrono::milliseconds kPause{2000};
-constexpr std::chrono::milliseconds kLongestPause{60'000};
+constexpr milliseconds kPause{1000};
+constexpr milliseconds kLongestPause{60'000};
 constexpr int kShareOfTime = 100;  // looking takes a hundredth of it at most, but for kLongestPause
+// A folder that changed so shortly before it was read may have changed again at the same time by its clock.
+constexpr milliseconds kClockGrain{100};
+
+// What the last look went by.
+struct LastLook {
+  std::shared_ptr<const Configuration> configuration = {};
+  std::optional<std::vector<WallTime>> folders = {};
+  Steady::time_point at = {};
+  bool still_holds(const std::shared_ptr<const Configuration>& now_configuration,
+                   const std::optional<std::vector<WallTime>>& now_folders) const {
+    return folders && now_configuration == configuration && now_folders == folders &&
+           Steady::now() - at < kLongestPause;
+  }
+};
+
+bool is_settled(const std::vector<WallTime>& folders, WallTime now) {
+  return std::ranges::all_of(folders, [&](WallTime changed) { return now - changed > kClockGrain; });
+}
 
 }  // namespace
 
@@ -38,6 +57,7 @@ std::optional<MemberScan::Result> MemberScan::take() {
 }
 
 void MemberScan::run() {
+  LastLook last;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     changed_.wait(lock, [this] { return stopping_ || configuration_; });
@@ -46,14 +66,20 @@ void MemberScan::run() {
     Result result{.configuration = configuration_};
     lock.unlock();
     const Steady::time_point began = Steady::now();
-    try {
-      result.members = find_members(result.configuration);
-    } catch (const std::exception& error) {
-      result.failure = error.what();
+    auto folders = folders_changed(*result.configuration);
+    const bool same = last.still_holds(result.configuration, folders);
+    if (!same) {
+      if (folders && !is_settled(*folders, std::chrono::system_clock::now())) folders.reset();
+      last = {result.configuration, std::move(folders), began};
+      try {
+        result.members = find_members(result.configuration);
+      } catch (const std::exception& error) {
+        result.failure = error.what();
+      }
     }
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - began);
+    const auto took = std::chrono::duration_cast<milliseconds>(Steady::now() - began);
     lock.lock();
-    if (!other_) result_ = std::move(result);
+    if (!same && !other_) result_ = std::move(result);
     changed_.wait_for(lock, std::clamp(took * kShareOfTime, kPause, kLongestPause),
                       [this] { return stopping_ || other_; });
   }

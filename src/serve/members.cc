@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <glob.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -115,6 +116,24 @@ class Members {
 };
 
 }  // namespace
+
+std::optional<std::vector<WallTime>> folders_changed(const Configuration& configuration) {
+  std::vector<WallTime> times;
+  for (const DatabaseSettings& settings : configuration.databases) {
+    if (settings.is_one_file()) continue;
+    const std::string folder = settings.glob.empty() ? settings.directory : fixed_part(settings.glob);
+    if (!settings.glob.empty() && settings.glob.find('/', folder.size()) != std::string::npos)
+      return std::nullopt;
+    struct stat status{};
+    WallTime changed{};
+    if (::stat(folder.empty() ? "." : folder.c_str(), &status) == 0) {
+      changed = WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
+                         std::chrono::nanoseconds(status.st_mtim.tv_nsec));
+    }
+    times.push_back(changed);
+  }
+  return times;
+}
 
 std::vector<Member> find_members(const std::shared_ptr<const Configuration>& configuration) {
   Members members(configuration);

@@ -85,6 +85,19 @@ TEST_F(MembersTest, WhoseNameIsTakenIsCalledByItsPath) {
                    "ROOT/two/app.db ROOT/two/app.db ROOT/two/app.db-archive"}));
 }
 
+TEST_F(MembersTest, AFolderTellsThatSomethingJoined) {
+  file("t/a.db");
+  const auto folders = [this](std::string glob) {
+    return folders_changed(
+        parse_configuration("[[database]]\nglob = \"" + folder_.path(glob) + "\"\n", "x.toml"));
+  };
+  const auto before = folders("t/*.db");
+  ASSERT_EQ(before->size(), 1u);
+  EXPECT_EQ(folders("t/*.db"), before);
+  while (folders("t/*.db") == before) file("t/" + std::to_string(std::rand()) + ".db");
+  EXPECT_EQ(folders("*/a.db"), std::nullopt);
+}
+
 TEST_F(MembersTest, WhatCannotBeMeantIsAnErrorOfTheConfiguration) {
   for (const char* toml :
        {"[[database]]\npath = \"ROOT/a.db\"\n[[database]]\npath = \"ROOT/a.db\"\n",

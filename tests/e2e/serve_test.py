@@ -1,4 +1,5 @@
 """`serve`: guards, joins, reloads, runs by schedule; killed, stopped, with a store that hangs."""
+import calendar
 import os
 import pathlib
 import re
@@ -114,6 +115,53 @@ schedule.daily = "every 1s"
     third.stop()
     context.verify_is_clean(app)
     return f"{len(done)} runs before, then {result}"
+
+
+def killed_at_any_moment(context):
+    """kill -9 of all its processes again and again, with commits and runs under way: no job lost, none done a third time."""
+    app, other = make(context, "app.db"), make(context, "other.db")
+    jobs = f"""
+[jobs]
+at_once = 2
+[[database]]
+path = "{app}"
+schedule.hourly = "every 1s"
+[[database]]
+path = "{other}"
+schedule.daily = "every 2s"
+"""
+    rounds = 30 if context.long else 3
+    for _ in range(rounds):
+        served = Serve(context, jobs)
+        end = time.monotonic() + context.random.uniform(0, 3)
+        while time.monotonic() < end:
+            write(app)
+            time.sleep(.02)
+        served.kill_all()
+    served = Serve(context, jobs.replace("every 1s", "0 0 1 1 *").replace("every 2s", "0 0 1 1 *"))
+    served.wait_following("app.db", "other.db")
+    every = lambda: runs(context, app, "hourly") + runs(context, other, "daily")
+    wait_until(lambda: not any(run["result"] == "running" for run in every()), "all runs ended")
+    time.sleep(1)  # the last interrupted one begins again
+    wait_until(lambda: not any(run["result"] == "running" for run in every()), "all runs ended")
+    interrupted = 0
+    for database, job, pace in ((app, "hourly", 1), (other, "daily", 2)):
+        by_due = {}
+        for run in runs(context, database, job):
+            by_due.setdefault(run["due"], []).append(run)
+        for due, tries in by_due.items():
+            results = [run["result"] for run in sorted(tries, key=lambda run: run["id"])]
+            check(len(results) == 1 or results[0] in ("interrupted", "failed"), f"{due} of {job}: {results}")
+            check(results.count("interrupted") <= 2 and len(results) <= 2, f"{due} of {job}: {results}")
+            interrupted += results.count("interrupted")
+        dues = sorted(int(calendar.timegm(time.strptime(due[:19], "%Y-%m-%dT%H:%M:%S"))) for due in by_due)
+        gaps = [(a, b) for a, b in zip(dues, dues[1:]) if b - a != pace]
+        check(not gaps, f"{job}: due times neither run nor recorded as skipped: {gaps}")
+    context.sync(app)
+    newest_equals(context, app)
+    served.stop()
+    context.verify_is_clean(app)
+    return f"{rounds} kills, {interrupted} runs interrupted"
 
 
 def hung_store(context):
@@ -255,6 +303,7 @@ TESTS = [
     Test("serve tells its service manager how it is", tells_its_service_manager, 5),
     Test("serve guards what the configuration means as it changes", guards, 10),
     Test("serve runs plans by schedule and is killed in the midst", runs_by_schedule, 15),
+    Test("serve is killed at any moment", killed_at_any_moment, 25, 200),
     Test("serve with a store that hangs guards the others", hung_store, 8),
     Test("serve leaves though a store hangs", leaves, 6),
     Test("serve's process is killed and begins again", begins_again, 6),
