@@ -323,7 +323,9 @@ TEST(StopSignal, HandsASignalOnToTheHandlerThatWasThereBefore) {
     EXPECT_EQ(heard, 0);
   }
   EXPECT_EQ(heard, 1);
-  { const StopSignal quiet; }
+  {
+    const StopSignal quiet;
+  }
   EXPECT_EQ(heard, 1);
   ::signal(SIGTERM, SIG_DFL);
 }

@@ -10,8 +10,9 @@ namespace litewright {
 
 // Catches the three signals for its lifetime and then gives the old handlers back. The handler only notes the
 // signal: a flag and an eventfd. At the end a signal that came is handed on to who had it before, where that
-// is a handler: a plan hears of what one of its steps was told. A signal that was ignored before stays so (nohup). One at a time in a
-// process: a second throws Error{kInternal}. Every method may be called from any thread.
+// is a handler: a plan hears of what one of its steps was told. A signal that was ignored before stays so
+// (nohup). One at a time in a process: a second throws Error{kInternal}. Every method may be called from any
+// thread.
 class StopSignal {
  public:
   StopSignal();

@@ -27,7 +27,7 @@ struct RunRecord {
   std::string job = {};       // "daily"
   std::string database = {};  // its path
   WallTime due{};             // of a run by hand: when it began
-  int attempt = 1;  // 0: of no schedule: by hand, asked for, skipped
+  int attempt = 1;            // 0: of no schedule: by hand, asked for, skipped
   WallTime began{};
   std::optional<WallTime> ended = {};
   RunResult result = RunResult::kRunning;
