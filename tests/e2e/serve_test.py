@@ -9,7 +9,9 @@ import socket
 import sqlite3
 import time
 
+import application_database as application
 from application_database import newest_equals
+from followed_load import ack, figures, load, new_database
 from program import COMMAND_SECONDS, Serve, Skip, Test, check, send, wait_until_gone
 
 
@@ -237,6 +239,41 @@ def begins_again(context):
     served.stop()
 
 
+def stopped_in_the_gate(context):
+    """Stopped while one of two guards keeps writers out: the watchdog ends the process, writers go on, and all is guarded again."""
+    path, other = new_database(context), make(context, "other.db")
+    served = Serve(context, f'[[database]]\npath = "{path}"\nwal_limit = "256KiB"\n[[database]]\npath = "{other}"\n')
+    served.wait_following("app.db", "other.db")
+    writer = load(context, path, COMMAND_SECONDS)
+    held = lambda pids: pids & application.lock_holders(path, application.WRITE, application.WRITE)
+    tries = 0
+    while True:
+        pids = set(served.children())
+        if not held(pids):
+            continue
+        tries += 1
+        send(pids, signal.SIGSTOP)
+        time.sleep(.05)  # until all its threads stand still
+        if held(pids):
+            break
+        send(pids, signal.SIGCONT)
+    seen = len(served.events)
+    time.sleep(.1)  # for the acknowledgement of a commit from before the gate
+    acks = os.path.getsize(ack(context, 1))
+    wait_until(lambda: os.path.getsize(ack(context, 1)) > acks, "the writer goes on")
+    check("stood still while it kept writers out" in served.errors, f"the writer went on by itself; {served.errors!r}")
+    served.wait_following("app.db", "other.db", after=seen)
+    writer.terminate()
+    figures(writer)
+    write(other)
+    for database in (path, other):
+        context.sync(database)
+        newest_equals(context, database)
+    application.has_all_acknowledged(path, [ack(context, 1)])
+    served.stop()
+    return f"at the {tries}. try"
+
+
 def checks_its_configuration(context):
     """What is wrong is said with its line, and what is right with whom it means."""
     path = make(context, "app.db")
@@ -307,5 +344,6 @@ TESTS = [
     Test("serve with a store that hangs guards the others", hung_store, 8),
     Test("serve leaves though a store hangs", leaves, 6),
     Test("serve's process is killed and begins again", begins_again, 6),
+    Test("serve is stopped in the gate", stopped_in_the_gate, 10),
     Test("serve --check-config", checks_its_configuration, 3),
 ]
