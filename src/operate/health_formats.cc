@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/prometheus_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -22,11 +23,6 @@ const Finding* finding_of(const HealthReport& report, const ThresholdRule& rule)
   return found == report.findings.end() ? nullptr : &*found;
 }
 
-std::string_view pass_warn_fail(Severity severity) {
-  if (severity == Severity::kCritical) return "fail";
-  return severity == Severity::kWarning ? "warn" : "pass";
-}
-
 // One line: what a monitoring system cuts off or splits at is left out.
 std::string nagios_text(std::string text) {
   std::ranges::replace(text, '\n', ' ');
@@ -40,16 +36,11 @@ std::string nagios_limit(const ThresholdRule& rule, const std::optional<double>&
   return fmt::format("{:.10g}{}", *limit, rule.bound == ThresholdBound::kBelow ? ":" : "");
 }
 
-std::string label_value(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '\\' || c == '"') escaped += '\\';
-    if (c == '\n')
-      escaped += "\\n";
-    else
-      escaped += c;
-  }
-  return escaped;
+}  // namespace
+
+std::string_view pass_warn_fail(Severity severity) {
+  if (severity == Severity::kCritical) return "fail";
+  return severity == Severity::kWarning ? "warn" : "pass";
 }
 
 std::string metric_name(const ThresholdRule& rule) {
@@ -59,7 +50,9 @@ std::string metric_name(const ThresholdRule& rule) {
   return name;
 }
 
-}  // namespace
+double metric_value(const ThresholdRule& rule, double figure) {
+  return rule.unit == ThresholdUnit::kPercent ? figure / 100 : figure;
+}
 
 nlohmann::ordered_json health_to_json(const HealthReport& report) {
   nlohmann::ordered_json checks = nlohmann::ordered_json::array();
@@ -118,9 +111,17 @@ std::string health_to_nagios(const HealthReport& report, Severity worst) {
   return text;
 }
 
-std::string health_to_health_json(const HealthReport& report) {
+namespace {
+
+bool is_measured(const HealthReport& report, std::string_view id) {
+  const auto is_figure = [&report, id](const ThresholdRule& rule) {
+    return rule.id == id && report.figures.contains(rule.name);
+  };
+  return std::ranges::any_of(threshold_rules(), is_figure);
+}
+
+void add_health_checks(const HealthReport& report, nlohmann::ordered_json& checks) {
   const std::string time = format_utc_time(report.checked_at);
-  nlohmann::ordered_json checks = nlohmann::ordered_json::object();
   for (const ThresholdRule& rule : threshold_rules()) {
     const auto measured = report.figures.find(rule.name);
     if (measured == report.figures.end()) continue;
@@ -142,8 +143,7 @@ std::string health_to_health_json(const HealthReport& report) {
                                         {"output", "skipped: " + run.why}}});
   }
   for (const Finding& finding : report.findings) {
-    const auto is_figure = [&finding](const ThresholdRule& rule) { return rule.id == finding.id; };
-    if (std::ranges::any_of(threshold_rules(), is_figure)) continue;
+    if (is_measured(report, finding.id)) continue;
     checks[fmt::format("{}:{}", report.database, finding.id)].push_back(
         {{"componentId", finding.object},
          {"componentType", "datastore"},
@@ -151,47 +151,54 @@ std::string health_to_health_json(const HealthReport& report) {
          {"time", time},
          {"output", finding.meaning}});
   }
-  const nlohmann::ordered_json document = {{"status", pass_warn_fail(worst_severity(report.findings))},
-                                           {"version", "1"},
-                                           {"description", verdict(report)},
-                                           {"checks", checks}};
+}
+
+}  // namespace
+
+std::string health_to_health_json(const HealthReport& report) {
+  return health_to_health_json({&report, 1}, verdict(report));
+}
+
+std::string health_to_health_json(std::span<const HealthReport> reports, const std::string& description) {
+  Severity worst = Severity::kOk;
+  nlohmann::ordered_json checks = nlohmann::ordered_json::object();
+  for (const HealthReport& report : reports) {
+    worst = std::max(worst, worst_severity(report.findings));
+    add_health_checks(report, checks);
+  }
+  const nlohmann::ordered_json document = {
+      {"status", pass_warn_fail(worst)}, {"version", "1"}, {"description", description}, {"checks", checks}};
   return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 std::string health_to_prometheus(const HealthReport& report) {
-  const std::string database = label_value(report.database);
-  std::string text;
-  const auto metric = [&text](std::string_view name, std::string_view help) {
-    text += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
-  };
-  metric("litewright_check_up", "1 where the database could be checked");
-  text += fmt::format("litewright_check_up{{database=\"{}\"}} 1\n", database);
-  metric("litewright_check_status", "0 fine, 1 warnings, 2 critical findings");
-  text +=
-      fmt::format("litewright_check_status{{database=\"{}\"}} {}\n", database, exit_status(report.findings));
-  metric("litewright_check_timestamp_seconds", "when it was checked");
-  text += fmt::format("litewright_check_timestamp_seconds{{database=\"{}\"}} {:.3f}\n", database,
-                      std::chrono::duration<double>(report.checked_at.time_since_epoch()).count());
-  metric("litewright_check_skipped", "1 for a check that could not be made");
+  const std::string& database = report.database;
+  PrometheusText metrics;
+  metrics.family("litewright_check_up", "gauge", "1 where the database could be checked");
+  metrics.sample({{"database", database}}, 1);
+  metrics.family("litewright_check_status", "gauge", "0 fine, 1 warnings, 2 critical findings");
+  metrics.sample({{"database", database}}, exit_status(report.findings));
+  metrics.family("litewright_check_timestamp_seconds", "gauge", "when it was checked");
+  metrics.sample({{"database", database}},
+                 std::chrono::duration<double>(report.checked_at.time_since_epoch()).count());
+  metrics.family("litewright_check_skipped", "gauge", "1 for a check that could not be made");
   for (const CheckRun& run : report.checks) {
-    text += fmt::format("litewright_check_skipped{{database=\"{}\",check=\"{}\"}} {}\n", database, run.name,
-                        run.outcome == CheckRun::Outcome::kSkipped ? 1 : 0);
+    metrics.sample({{"database", database}, {"check", run.name}},
+                   run.outcome == CheckRun::Outcome::kSkipped ? 1 : 0);
   }
-  metric("litewright_findings", "findings by severity");
+  metrics.family("litewright_findings", "gauge", "findings by severity");
   for (const Severity severity : {Severity::kInfo, Severity::kWarning, Severity::kCritical}) {
-    text += fmt::format("litewright_findings{{database=\"{}\",severity=\"{}\"}} {}\n", database,
-                        severity_name(severity),
-                        std::ranges::count(report.findings, severity, &Finding::severity));
+    const auto count = std::ranges::count(report.findings, severity, &Finding::severity);
+    metrics.sample({{"database", database}, {"severity", severity_name(severity)}},
+                   static_cast<double>(count));
   }
   for (const ThresholdRule& rule : threshold_rules()) {
     const auto measured = report.figures.find(rule.name);
     if (measured == report.figures.end() || rule.name == "size-min") continue;
-    const bool ratio = rule.unit == ThresholdUnit::kPercent;
-    metric(metric_name(rule), rule.what);
-    text += fmt::format("{}{{database=\"{}\"}} {:.10g}\n", metric_name(rule), database,
-                        ratio ? measured->second / 100 : measured->second);
+    metrics.family(metric_name(rule), "gauge", rule.what);
+    metrics.sample({{"database", database}}, metric_value(rule, measured->second));
   }
-  return text;
+  return metrics.text();
 }
 
 }  // namespace litewright
