@@ -164,6 +164,17 @@ std::vector<RunRecord> RunHistory::newest(const Filter& filter) {
   return records;
 }
 
+std::vector<RunRecord> RunHistory::last_of_each() {
+  Statement row = connection_.prepare(
+      "SELECT id, job, database, due, attempt, began, ended, result, '', '[]' FROM runs WHERE id IN ("
+      "SELECT max(id) FROM runs WHERE ended IS NOT NULL AND result<>'skipped' GROUP BY database, job UNION "
+      "SELECT max(id) FROM runs WHERE result IN ('done', 'warnings') GROUP BY database, job) ORDER BY id "
+      "DESC");
+  std::vector<RunRecord> records;
+  while (row.step()) records.push_back(record_of(row));
+  return records;
+}
+
 std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
   std::map<std::string, PastRuns> past;
   {

@@ -59,6 +59,9 @@ class RunHistory {
     std::size_t most = 50;
   };
   std::vector<RunRecord> newest(const Filter& filter);
+  // Of each database and job the last run that ended, and the last that was done where that is another; the
+  // newest first, without summary and findings. Skipped ones don't count.
+  std::vector<RunRecord> last_of_each();
 
   // For a timetable, by job: of one database. Interrupted runs must have been marked.
   std::map<std::string, PastRuns> past(const std::string& database);
