@@ -6,8 +6,11 @@ namespace litewright {
 
 std::span<const ConfigKey> config_keys() {
   using enum ConfigKind;
-  static constexpr std::array<ConfigKey, 55> kKeys = {{
+  static constexpr std::array<ConfigKey, 57> kKeys = {{
       {"http", "listen", kText, "\"127.0.0.1:7070\"", "where serve answers"},
+      {"http", "token_file", kText, "\"\"",
+       "a file whose first line all who ask must show: needed beyond this machine"},
+      {"http", "hosts", kTexts, "[]", "names it answers to, besides localhost and addresses"},
       {"serve", "state_folder", kText, "\"\"", "where serve keeps its state; as $LITEWRIGHT_STATE"},
       {"serve", "log_format", kText, "\"text\"", "or \"json\": one object a line"},
       {"serve", "look_every", kText, "\"10s\"", "how often each file's size and its disk are looked at"},

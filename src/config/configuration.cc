@@ -34,7 +34,9 @@ class Reader {
     require_keys(root, "", {"http", "serve", "jobs", "database"});
     if (const toml::table* http = table_of(root, "http", "")) {
       require_known(*http, "http");
-      configuration.listen = text(*http, "listen", configuration.listen);
+      configuration.http = {.listen = text(*http, "listen", configuration.http.listen),
+                            .token_file = text(*http, "token_file"),
+                            .hosts = texts(*http, "hosts")};
     }
     if (const toml::table* serve = table_of(root, "serve", "")) configuration.serve = read_serve(*serve);
     if (const toml::table* jobs = table_of(root, "jobs", "")) configuration.jobs = read_jobs(*jobs);

@@ -58,9 +58,17 @@ struct JobSettings {
   std::map<std::string, std::string> schedule = {};  // what holds where a database has none of its own
 };
 
+// [http].
+struct HttpSettings {
+  std::string listen = "127.0.0.1:7070";
+  std::string token_file = {};          // empty: there is no token
+  std::vector<std::string> hosts = {};  // names it answers to, besides localhost and addresses
+  bool operator==(const HttpSettings&) const = default;
+};
+
 struct Configuration {
   std::filesystem::path file = {};  // empty: none was found, all is default
-  std::string listen = "127.0.0.1:7070";
+  HttpSettings http = {};
   ServeSettings serve = {};
   JobSettings jobs = {};
   std::vector<DatabaseSettings> databases = {};

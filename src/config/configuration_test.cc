@@ -14,6 +14,8 @@ TEST(Configuration, ReadsEveryKeyThatTheTableNames) {
   const Configuration all = parse_configuration(R"(
 [http]
 listen = "0.0.0.0:80"
+token_file = "/etc/litewright/token"
+hosts = ["db.example"]
 [serve]
 state_folder = "/var/lib/lw"
 log_format = "json"
@@ -60,7 +62,9 @@ archive = "/backup/srv"
 directory = "/data/more"
 )",
                                                 "litewright.toml");
-  EXPECT_EQ(all.listen, "0.0.0.0:80");
+  EXPECT_EQ(all.http.listen, "0.0.0.0:80");
+  EXPECT_EQ(all.http.token_file, "/etc/litewright/token");
+  EXPECT_EQ(all.http.hosts, std::vector<std::string>{"db.example"});
   EXPECT_EQ(all.serve.state_folder, "/var/lib/lw");
   EXPECT_TRUE(all.serve.json_log);
   EXPECT_EQ(all.serve.look_every, std::chrono::seconds(2));
