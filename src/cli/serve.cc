@@ -19,6 +19,7 @@
 #include "cli/supervise_linux.h"
 #include "config/configuration.h"
 #include "serve/daemon.h"
+#include "serve/web_service.h"
 
 namespace litewright {
 namespace {
@@ -113,10 +114,18 @@ class Serving {
                                      .run = run_own_command,
                                      .load = [file = plan.file] { return find_configuration(file); },
                                      .state_folder = state_folder(invocation.session.environment),
-                                     .reported_pid = ::getppid()}) {}
+                                     .reported_pid = ::getppid()}),
+        web_({.settings = plan.configuration->http,
+              .state_folder = state_folder(invocation.session.environment),
+              .version = LITEWRIGHT_VERSION},
+             board_, clock_, run_own_command,
+             [this](const std::string& name, const std::string& job) { daemon_.jobs().ask(name, job); }) {}
 
   int run() {
     if (notify_.watchdog()) tick_ = std::min(tick_, *notify_.watchdog() / 3);
+    log_({.event = "listening",
+          .text = "answers at " + web_.address(),
+          .fields = {{"address", web_.address()}}});
     while (!stop_.requested()) {
       wait(tick_, true);
       if (reload_.take()) {
@@ -185,6 +194,7 @@ class Serving {
   StatusBoard board_;
   OpenGates gates_;
   Daemon daemon_;
+  WebService web_;
   milliseconds tick_ = kTick;
   bool ready_ = false;
   std::string told_;
@@ -212,6 +222,7 @@ ServePlan read_plan(const Invocation& invocation) {
 
 int check_configuration(const Invocation& invocation, const ServePlan& plan) {
   Output& output = invocation.session.output;
+  access_rules(plan.configuration->http);
   nlohmann::ordered_json databases = nlohmann::ordered_json::array();
   TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
   for (const Member& member : find_members(plan.configuration)) {
@@ -232,6 +243,7 @@ int run_serve(const Invocation& invocation) {
   const ServePlan plan = read_plan(invocation);
   if (invocation.flag("check-config")) return check_configuration(invocation, plan);
   find_members(plan.configuration);
+  access_rules(plan.configuration->http);
   const std::string& state = plan.configuration->serve.state_folder;
   // For the commands that it runs, too.
   if (!state.empty()) ::setenv("LITEWRIGHT_STATE", state.c_str(), 1);

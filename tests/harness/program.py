@@ -326,9 +326,18 @@ class Serve(Watching):
 
     def __init__(self, context, toml, environment=None):
         self.file = context.path("litewright.toml")
-        pathlib.Path(self.file).write_text(toml)
+        self._write(toml)
         super().__init__(context, "serve", "--config", self.file, environment=environment)
         self.wait_event("configured")
+
+    def _write(self, toml):
+        """Listens at a port of its own, unless the test says where."""
+        anywhere = "" if "[http]" in toml else 'http.listen = "127.0.0.1:0"'
+        pathlib.Path(self.file).write_text(anywhere + ("" if toml.startswith("\n") else "\n") + toml)
+
+    @property
+    def address(self):
+        return self.wait_event("listening")["address"]
 
     def wait_following(self, *names, after=0):
         for name in names:
@@ -340,5 +349,5 @@ class Serve(Watching):
                                event["change"] == change and database in (None, event["database"]))
 
     def reload(self, toml):
-        pathlib.Path(self.file).write_text(toml)
+        self._write(toml)
         self.process.send_signal(signal.SIGHUP)

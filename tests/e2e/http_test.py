@@ -1,0 +1,257 @@
+"""`serve` over HTTP: probes, metrics, the JSON API against docs/openapi.json, events, who may ask."""
+import json
+import os
+import pathlib
+import shutil
+import sqlite3
+import time
+
+from http_client import ask, events
+from program import COMMAND_SECONDS, Serve, Skip, Test, check
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TOKEN = "0123456789abcdef0123456789"
+
+
+def make(context, name="app.db"):
+    path = context.path(name)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t(x) VALUES('y')")
+    connection.close()
+    return path
+
+
+def write(path):
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    connection.execute("INSERT INTO t(x) VALUES('z')")
+    connection.close()
+
+
+def wait_until(holds, what):
+    end = time.monotonic() + COMMAND_SECONDS
+    while not holds():
+        check(time.monotonic() < end, f"not within {COMMAND_SECONDS} s: {what}")
+        time.sleep(.05)
+
+
+def serve(context, path, http="", more=""):
+    return Serve(context, f'{http}\n[serve]\nlook_every = "200ms"\n[[database]]\npath = "{path}"\n{more}')
+
+
+def probes(context):
+    """The runbooks' answers word for word; a file that can't be used fails within moments, and is well again."""
+    path = make(context)
+    served = serve(context, path)
+    address = served.address
+    wait_until(lambda: ask(address, "/health/startup").status == 200, "startup")
+    check(ask(address, "/health/live").json == {"status": "pass"}, "live")
+    wait_until(lambda: ask(address, "/health").json == {"status": "healthy", "database": "connected"}, "seed 003's answer")
+    ready = ask(address, "/api/health/ready")
+    check(ready.status == 200 and ready.json["status"] == "ok" and ready.json["exists"] and ready.json["writable"] and
+          ready.json["path"] == path, f"seed 000's answer: {ready}")
+    check(ask(address, "/health/ready?db=nobody").status == 404, "a database of no such name")
+    detailed = ask(address, "/health", headers={"Accept": "application/health+json"})
+    check(detailed.type == "application/health+json" and detailed.json["status"] in ("pass", "warn"), f"health+json: {detailed}")
+    os.rename(path, path + ".away")
+    wait_until(lambda: ask(address, "/api/health/ready").status == 503, "gone, and still ready")
+    gone = ask(address, "/api/health/ready").json
+    check(gone["status"] == "fail" and not gone["exists"], f"gone: {gone}")
+    check(ask(address, "/health").json["status"] == "unhealthy", "gone, and healthy")
+    check(ask(address, "/health/live").status == 200, "liveness follows the database")
+    served.stop(status=None)
+
+
+def conforms(document, schema, value, where):
+    if "$ref" in schema:
+        return conforms(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]], value, where)
+    if schema.get("type") == "object" and "properties" in schema:
+        missing = [key for key in schema.get("required", ()) if key not in value]
+        unknown = [key for key in value if key not in schema["properties"]]
+        check(not missing and not unknown, f"{where}: missing {missing}, not described {unknown}")
+        for key, content in value.items():
+            conforms(document, schema["properties"][key], content, f"{where}.{key}")
+    elif schema.get("type") == "array":
+        for item in value:
+            conforms(document, schema["items"], item, where + "[]")
+    return None
+
+
+def api(context):
+    """Each answer is as docs/openapi.json says; a job runs and is told; a database is restored by a download."""
+    path = make(context)
+    token = context.path("token")
+    pathlib.Path(token).write_text(TOKEN + "\n")
+    os.chmod(token, 0o600)
+    served = serve(context, path, f'[http]\nlisten = "127.0.0.1:0"\ntoken_file = "{token}"')
+    served.wait_following("app.db")
+    write(path)
+    context.sync(path)
+    address, shown = served.address, {"Authorization": "Bearer " + TOKEN}
+    description = json.loads((ROOT / "docs/openapi.json").read_text())
+
+    def get(pattern, target=None):
+        answer = ask(address, target or pattern, headers=shown)
+        check(answer.status == 200, f"{target or pattern}: {answer}")
+        content = description["paths"][pattern]["get"]["responses"]["200"]["content"][answer.type]
+        conforms(description, content["schema"], answer.json, pattern)
+        return answer.json
+
+    check(ask(address, "/api/v1/databases").status == 401, "asked without the token")
+    check([one["name"] for one in get("/api/v1/databases")["databases"]] == ["app.db"], "databases")
+    check(get("/api/v1/databases/{name}", "/api/v1/databases/app.db")["guard"]["state"] == "following", "one database")
+    commits = get("/api/v1/databases/{name}/timeline", "/api/v1/databases/app.db/timeline")["commits"]
+    check(len(commits) >= 2, f"timeline: {commits}")
+    locks = get("/api/v1/databases/{name}/locks", "/api/v1/databases/app.db/locks")
+    check(any(process["own_follower"] for process in locks["processes"]), f"locks: {locks}")
+    get("/api/v1/findings")
+    begun = ask(address, "/api/v1/databases/app.db/jobs", "POST", shown | {"Content-Type": "application/json"}, '{"job": "hourly"}')
+    check(begun.status == 202 and begun.json["run"] and begun.headers["Location"] == f"/api/v1/runs/{begun.json['run']}", f"{begun}")
+    wait_until(lambda: get("/api/v1/runs/{id}", begun.headers["Location"])["result"] not in ("running",), "the job's end")
+    ended = get("/api/v1/runs/{id}", begun.headers["Location"])
+    check(ended["result"] in ("done", "warnings"), f"the job: {ended}")
+    check(ended in get("/api/v1/runs", "/api/v1/runs?db=app.db&job=hourly")["runs"], "the job among the runs")
+    refused = ask(address, "/api/v1/databases/app.db/jobs", "POST", shown | {"Content-Type": "application/json"}, '{"job": "yearly"}')
+    check(refused.status == 400 and refused.type == "application/problem+json" and "yearly" in refused.json["detail"], f"{refused}")
+
+    first = commits[0]["txid"]
+    restored = ask(address, f"/api/v1/databases/app.db/restore?tx={first}", headers=shown)
+    check(restored.status == 200 and restored.headers["Litewright-Txid"] == str(first), f"restore: {restored.status} {restored.body[:300]}")
+    out = context.restore(path, context.path("by-command.db"), "--tx", first)
+    check(restored.body == pathlib.Path(out).read_bytes(), "the download is not what restore gives")
+    check(not os.listdir(context.path("state/downloads")), "a restored copy was left behind")
+    check(ask(address, "/api/v1/databases/app.db/restore?tx=999999", headers=shown).status == 404, "a commit that is not there")
+    check(TOKEN not in served.errors + json.dumps(served.events), "the token was printed")
+    served.stop()
+    return f"{len(commits)} commits, {len(restored.body)} bytes restored"
+
+
+def changes(context):
+    """A run's events come as they happen; a listener that was away goes on after the last it saw."""
+    path = make(context)
+    served = serve(context, path)
+    served.wait_following("app.db")
+    address = served.address
+    before = events(address, "/api/v1/events", 1, {"Last-Event-ID": "1-1"})
+    check(before[0][1] == "missed", f"an id of another life: {before}")
+    job = ask(address, "/api/v1/databases/app.db/jobs", "POST", {"Content-Type": "application/json"}, '{"job": "hourly"}')
+    check(job.status == 202, f"{job}")
+    seen = events(address, "/api/v1/events?db=app.db", 2, {"Last-Event-ID": before[0][0]})
+    runs = [data["event"] for _, kind, data in seen if kind == "run"]
+    check(runs[:1] == ["began"], f"events: {seen}")
+    again = events(address, "/api/v1/events?db=app.db", 1, {"Last-Event-ID": seen[0][0]})
+    check(again[0] == seen[1], f"after {seen[0][0]}: {again}, not {seen[1]}")
+    served.stop()
+
+
+def strangers(context):
+    """A foreign Host, a foreign page, an open door without a token: each refused, with what to do."""
+    path = make(context)
+    served = serve(context, path, '[http]\nlisten = "127.0.0.1:0"\nhosts = ["db.example"]')
+    address = served.address
+    check(ask(address, "/health/live", headers={"Host": "db.example"}).status == 200, "a listed host")
+    check(ask(address, "/health/live", headers={"Host": "evil.example"}).status == 403, "a foreign host")
+    page = {"Origin": "http://evil.example", "Content-Type": "application/json"}
+    check(ask(address, "/api/v1/databases/app.db/jobs", "POST", page, '{"job": "daily"}').status == 403, "a foreign page")
+    form = ask(address, "/api/v1/databases/app.db/jobs", "POST", {"Content-Type": "text/plain"}, '{"job": "daily"}')
+    check(form.status == 415, f"a form: {form}")
+    restore = ask(address, "/api/v1/databases/app.db/restore")
+    check(restore.status == 403 and "token_file" in restore.json["hint"], f"a database given away: {restore}")
+    served.stop()
+    file = context.path("open.toml")
+    pathlib.Path(file).write_text(f'[http]\nlisten = "0.0.0.0:0"\n[[database]]\npath = "{path}"\n')
+    for words in (("--check-config",), ()):
+        said = context.command("serve", "--config", file, *words, status=78).stderr
+        check("token" in said and "hint:" in said, f"open to all: {said!r}")
+
+
+def prometheus_program(name):
+    """Debian's, or from the package laid out in .cache/prometheus (apt-get download prometheus; dpkg -x)."""
+    found = shutil.which(name) or shutil.which(name, path=str(ROOT / ".cache/prometheus/usr/bin"))
+    if not found:
+        raise Skip(f"no {name} here: apt-get install prometheus")
+    return found
+
+
+def metrics(context):
+    """promtool finds nothing in /metrics, the rules are sound, and each alert fires and clears in its test."""
+    promtool = prometheus_program("promtool")
+    path = make(context)
+    served = serve(context, path)
+    served.wait_following("app.db")
+    text = ask(served.address, "/metrics").body
+    for line in ('litewright_guard_following{database="app.db"} 1', 'litewright_database_up{database="app.db"} 1'):
+        wait_until(lambda: line in ask(served.address, "/metrics").body.decode(), line)
+    file = context.path("metrics")
+    pathlib.Path(file).write_bytes(text)
+    with open(file) as stdin:
+        checked = context.start([promtool, "check", "metrics"], stdin=stdin, stdout=-1, stderr=-2)
+        said = checked.communicate(timeout=COMMAND_SECONDS)[0]
+    check(checked.returncode == 0 and not said, f"promtool check metrics: {said}")
+    rules = ROOT / "deploy/prometheus"
+    sound = context.run([promtool, "check", "rules", rules / "alerts.yml"])
+    check(sound.status == 0, f"promtool check rules: {sound}")
+    fired = context.run([promtool, "test", "rules", rules / "alerts_test.yml"], cwd=rules)
+    check(fired.status == 0, f"promtool test rules: {fired}")
+    named = set()
+    for line in (rules / "alerts.yml").read_text().splitlines():
+        named |= {line.partition("alert: ")[2]} if "alert: " in line else set()
+    tested = (rules / "alerts_test.yml").read_text()
+    check(all(f"alertname: {name}\n" in tested for name in named), "an alert without a test")
+    served.stop()
+    return f"{text.count(b'# TYPE')} metrics, {len(named)} alerts"
+
+
+def scraped(context):
+    """A real Prometheus scrapes it; an alert fires when the file goes away."""
+    program = prometheus_program("prometheus")
+    path = make(context)
+    served = serve(context, path)
+    served.wait_following("app.db")
+    target = served.address.partition("://")[2]
+    rules = (ROOT / "deploy/prometheus/alerts.yml").read_text().replace("for: 1m", "for: 0s")
+    pathlib.Path(context.path("alerts.yml")).write_text(rules)
+    pathlib.Path(context.path("prometheus.yml")).write_text(f"""
+global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
+rule_files: [alerts.yml]
+scrape_configs: [{{job_name: litewright, static_configs: [{{targets: ["{target}"]}}]}}]
+""")
+    port = free_port()
+    context.start([program, "--config.file", context.path("prometheus.yml"), "--storage.tsdb.path", context.path("tsdb"),
+                   "--web.listen-address", f"127.0.0.1:{port}"], stdout=-3, stderr=-3)
+    there = f"http://127.0.0.1:{port}"
+
+    def answer(target):
+        try:
+            return ask(there, target).json["data"]
+        except (OSError, ValueError):
+            return {}
+
+    def up():
+        return any(sample["value"][1] == "1" for sample in answer("/api/v1/query?query=litewright_database_up").get("result", ()))
+
+    def firing():
+        return {alert["labels"]["alertname"] for alert in answer("/api/v1/alerts").get("alerts", ()) if alert["state"] == "firing"}
+
+    wait_until(up, "a scrape that sees the database up")
+    check("LitewrightDatabaseUnusable" not in firing(), "it fires without a cause")
+    os.rename(path, path + ".away")
+    wait_until(lambda: "LitewrightDatabaseUnusable" in firing(), "the alert of a file that is gone")
+    served.stop(status=None)
+    return f"firing: {', '.join(sorted(firing()))}"
+
+
+def free_port():
+    import socket
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+TESTS = [
+    Test("probes answer as the runbooks have it, and follow the file", probes, 5),
+    Test("the JSON API is what openapi.json says, a job runs, a copy is downloaded", api, 8),
+    Test("changes are told as they happen, and after a gap", changes, 6),
+    Test("who may not ask is refused", strangers, 4),
+    Test("promtool finds nothing in metrics and rules; each alert fires and clears", metrics, 6),
+    Test("a real Prometheus scrapes it, and an alert fires", scraped, 10),
+]
