@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/state_folder.h"
+#include "base/host_name.h"
 #include "base/service_notify_linux.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
@@ -18,7 +19,9 @@
 #include "cli/stop_signal.h"
 #include "cli/supervise_linux.h"
 #include "config/configuration.h"
+#include "serve/alerts.h"
 #include "serve/daemon.h"
+#include "serve/flight_recorder.h"
 #include "serve/web_service.h"
 
 namespace litewright {
@@ -97,6 +100,12 @@ OpenGates::Watchdog watchdog_of(GateClock& gate) {
           .databases = [&gate](bool any) { gate.has_database_open = any; }};
 }
 
+std::optional<FlightLimits> recorded(const Configuration& configuration, const std::string& path) {
+  const DatabaseSettings* settings = configuration.of(path);
+  if (settings == nullptr || settings->recorder.count() == 0) return std::nullopt;
+  return FlightLimits{.kept = settings->recorder, .stall = settings->recorder_stall};
+}
+
 // One process under the watchdog, from its beginning to its end.
 class Serving {
  public:
@@ -119,7 +128,20 @@ class Serving {
               .state_folder = state_folder(invocation.session.environment),
               .version = LITEWRIGHT_VERSION},
              board_, clock_, run_own_command,
-             [this](const std::string& name, const std::string& job) { daemon_.jobs().ask(name, job); }) {}
+             [this](const std::string& name, const std::string& job) { daemon_.jobs().ask(name, job); }),
+        alerts_(plan.configuration->alerts, {.board = board_,
+                                             .clock = clock_,
+                                             .run = run_own_command,
+                                             .log = [this](const LogEntry& entry) { log_(entry); },
+                                             .state_folder = state_folder(invocation.session.environment),
+                                             .host = host_name()}),
+        recorder_({.board = board_,
+                   .clock = clock_,
+                   .run = run_own_command,
+                   .log = [this](const LogEntry& entry) { log_(entry); },
+                   .limits_of = [configuration = plan.configuration](
+                                    const std::string& path) { return recorded(*configuration, path); },
+                   .folder = state_folder(invocation.session.environment) + "/flight"}) {}
 
   int run() {
     if (notify_.watchdog()) tick_ = std::min(tick_, *notify_.watchdog() / 3);
@@ -195,6 +217,8 @@ class Serving {
   OpenGates gates_;
   Daemon daemon_;
   WebService web_;
+  Alerts alerts_;
+  FlightRecorder recorder_;
   milliseconds tick_ = kTick;
   bool ready_ = false;
   std::string told_;
@@ -220,9 +244,15 @@ ServePlan read_plan(const Invocation& invocation) {
   return plan;
 }
 
+// Throws Error{kConfig} where nobody could be answered, or an alert could never arrive.
+void require_outside(const Configuration& configuration) {
+  access_rules(configuration.http);
+  for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
+}
+
 int check_configuration(const Invocation& invocation, const ServePlan& plan) {
   Output& output = invocation.session.output;
-  access_rules(plan.configuration->http);
+  require_outside(*plan.configuration);
   nlohmann::ordered_json databases = nlohmann::ordered_json::array();
   TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
   for (const Member& member : find_members(plan.configuration)) {
@@ -243,7 +273,7 @@ int run_serve(const Invocation& invocation) {
   const ServePlan plan = read_plan(invocation);
   if (invocation.flag("check-config")) return check_configuration(invocation, plan);
   find_members(plan.configuration);
-  access_rules(plan.configuration->http);
+  require_outside(*plan.configuration);
   const std::string& state = plan.configuration->serve.state_folder;
   // For the commands that it runs, too.
   if (!state.empty()) ::setenv("LITEWRIGHT_STATE", state.c_str(), 1);

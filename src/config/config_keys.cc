@@ -6,7 +6,7 @@ namespace litewright {
 
 std::span<const ConfigKey> config_keys() {
   using enum ConfigKind;
-  static constexpr std::array<ConfigKey, 57> kKeys = {{
+  static constexpr std::array<ConfigKey, 75> kKeys = {{
       {"http", "listen", kText, "\"127.0.0.1:7070\"", "where serve answers"},
       {"http", "token_file", kText, "\"\"",
        "a file whose first line all who ask must show: needed beyond this machine"},
@@ -26,6 +26,23 @@ std::span<const ConfigKey> config_keys() {
       {"jobs", "daily", kText, "\"\"", "of the daily one"},
       {"jobs", "weekly", kText, "\"\"", "of the weekly one"},
       {"jobs", "monthly", kText, "\"\"", "of the monthly one"},
+      {"alert", "name", kText, "alert 1, 2, …", "how it is called in its messages"},
+      {"alert", "severity", kText, "\"warning\"", "of findings, from this one on: info, warning, critical"},
+      {"alert", "databases", kTexts, "[]", "patterns of names: \"shop*\"; none: all"},
+      {"alert", "findings", kTexts, "[]", "patterns of ids: \"wal.*\"; none: all"},
+      {"alert", "repeat", kText, "\"4h\"", "told again while it stays open; \"0s\": never"},
+      {"alert", "settle", kText, "\"1m\"", "gone for so long, it is over"},
+      {"alert", "quiet_hours", kText, "\"\"",
+       "\"22:00-07:00\", local: what is not critical waits for their end"},
+      {"alert", "command", kText, "\"\"", "for the shell; the message as JSON on its standard input"},
+      {"alert", "webhook", kText, "\"\"", "an address that the JSON is posted to"},
+      {"alert", "syslog", kText, "\"\"", "a facility: \"daemon\", \"local0\""},
+      {"alert", "contacts", kTexts, "[]", "who is meant: named in the message"},
+      {"alert.escalation", "after", kText, "", "told here, too, when it is critical for so long"},
+      {"alert.escalation", "command", kText, "\"\"", "as above"},
+      {"alert.escalation", "webhook", kText, "\"\"", "as above"},
+      {"alert.escalation", "syslog", kText, "\"\"", "as above"},
+      {"alert.escalation", "contacts", kTexts, "[]", "as above"},
       {"database", "path", kText, "", "the file, or a URL as applications write it; or"},
       {"database", "glob", kText, "", "many files: \"/data/tenants/*.db\"; or"},
       {"database", "directory", kText, "", "all *.db, *.sqlite, *.sqlite3, *.db3 in it"},
@@ -38,6 +55,9 @@ std::span<const ConfigKey> config_keys() {
       {"database", "files", kTexts, "[]", "companions (keys, OAuth state) kept with each named point"},
       {"database", "journal_mode", kText, "\"\"", "what it should be; another one is a warning"},
       {"database", "busy_hours", kText, "\"\"", "\"08:00-18:00\", local: no VACUUM then"},
+      {"database", "recorder", kText, "\"0s\"",
+       "how far back the flight recorder remembers locks, WAL, commits: \"5m\""},
+      {"database", "recorder_stall", kText, "\"5s\"", "a lock held for so long has it write them to a file"},
       {"database", "copies", kText, "\"\"",
        "a folder of plain copies; with cold, the monthly plan moves old ones"},
       {"database", "cold", kText, "\"\"", "the folder on cheaper storage that they go to"},

@@ -31,7 +31,7 @@ class Reader {
 
   Configuration read(const toml::table& root) const {
     Configuration configuration = {.file = file_};
-    require_keys(root, "", {"http", "serve", "jobs", "database"});
+    require_keys(root, "", {"http", "alert", "serve", "jobs", "database"});
     if (const toml::table* http = table_of(root, "http", "")) {
       require_known(*http, "http");
       configuration.http = {.listen = text(*http, "listen", configuration.http.listen),
@@ -40,6 +40,7 @@ class Reader {
     }
     if (const toml::table* serve = table_of(root, "serve", "")) configuration.serve = read_serve(*serve);
     if (const toml::table* jobs = table_of(root, "jobs", "")) configuration.jobs = read_jobs(*jobs);
+    read_alerts(root, configuration);
     const toml::node* databases = root.get("database");
     if (databases == nullptr) return configuration;
     const toml::array* list = databases->as_array();
@@ -126,6 +127,70 @@ class Reader {
     const std::string word = text(table, key, first);
     if (word == first || word == second) return word == second;
     throw wrong(*table.get(key), fmt::format("{} is \"{}\" or \"{}\", not '{}'", key, first, second, word));
+  }
+
+  // The tables of [[name]]; `name` as it is written.
+  std::vector<const toml::table*> tables_of(const toml::table& parent, const char* key,
+                                            const std::string& name) const {
+    std::vector<const toml::table*> tables;
+    const toml::node* node = parent.get(key);
+    if (node == nullptr) return tables;
+    const auto not_so = [&](const toml::node& where) {
+      return wrong(where, fmt::format("{} is written as [[{}]], once for each", key, name));
+    };
+    const toml::array* list = node->as_array();
+    if (list == nullptr) throw not_so(*node);
+    for (const toml::node& item : *list) {
+      if (!item.is_table()) throw not_so(item);
+      tables.push_back(item.as_table());
+    }
+    return tables;
+  }
+
+  Severity severity_of(const toml::table& table) const {
+    const std::string name = text(table, "severity", "warning");
+    for (const Severity severity : {Severity::kInfo, Severity::kWarning, Severity::kCritical}) {
+      if (severity_name(severity) == name) return severity;
+    }
+    throw wrong(table, fmt::format("severity is info, warning or critical, not '{}'", name));
+  }
+
+  AlertChannel read_channel(const toml::table& table) const {
+    AlertChannel channel = {.command = text(table, "command"),
+                            .webhook = text(table, "webhook"),
+                            .syslog = text(table, "syslog"),
+                            .contacts = texts(table, "contacts")};
+    if (channel.command.empty() && channel.webhook.empty() && channel.syslog.empty())
+      throw wrong(table, "an alert goes to a command, a webhook or syslog");
+    return channel;
+  }
+
+  void read_alerts(const toml::table& root, Configuration& configuration) const {
+    for (const toml::table* table : tables_of(root, "alert", "alert")) {
+      require_known(*table, "alert", {"escalation"});
+      AlertSettings alert = {
+          .name = text(*table, "name", fmt::format("alert {}", configuration.alerts.size() + 1)),
+          .severity = severity_of(*table),
+          .databases = texts(*table, "databases"),
+          .findings = texts(*table, "findings"),
+          .quiet_hours = text(*table, "quiet_hours"),
+          .channel = read_channel(*table)};
+      alert.repeat = parsed(*table, "repeat", alert.repeat, parse_duration);
+      alert.settle = parsed(*table, "settle", alert.settle, parse_duration);
+      for (const toml::table* step : tables_of(*table, "escalation", "alert.escalation")) {
+        require_known(*step, "alert.escalation");
+        AlertEscalation escalation = {.channel = read_channel(*step)};
+        escalation.after = parsed(*step, "after", escalation.after, parse_duration);
+        if (escalation.after <=
+            (alert.escalation.empty() ? std::chrono::nanoseconds(0) : alert.escalation.back().after))
+          throw wrong(*step, "an escalation comes after those before it: after = \"15m\"");
+        alert.escalation.push_back(std::move(escalation));
+      }
+      if (std::ranges::find(configuration.alerts, alert.name, &AlertSettings::name) !=
+          configuration.alerts.end())
+        throw wrong(*table, fmt::format("two alerts are called '{}'", alert.name));
+      configuration.alerts.push_back(std::move(alert));
+    }
   }
 
   ServeSettings read_serve(const toml::table& table) const {
@@ -240,6 +305,8 @@ class Reader {
         int{!settings.path.empty()} + int{!settings.glob.empty()} + int{!settings.directory.empty()};
     if (places != 1) throw wrong(table, "a database has a path, or a glob, or a directory");
     read_guard(table, settings);
+    settings.recorder = parsed(table, "recorder", settings.recorder, parse_duration);
+    settings.recorder_stall = parsed(table, "recorder_stall", settings.recorder_stall, parse_duration);
     if (const toml::table* health = table_of(table, "health", "database.")) read_health(*health, settings);
     if (const toml::table* thresholds = table_of(table, "thresholds", "database.")) {
       read_thresholds(*thresholds, settings);
@@ -277,25 +344,13 @@ class Reader {
   }
 
   void read_rules(const toml::table& table, DatabaseSettings& settings) const {
-    const toml::node* node = table.get("rules");
-    if (node == nullptr) return;
-    const toml::array* list = node->as_array();
-    if (list == nullptr) throw wrong(*node, "rules are written as [[database.rules]], once for each");
-    constexpr std::array<Severity, 3> kSeverities = {Severity::kInfo, Severity::kWarning,
-                                                     Severity::kCritical};
-    for (const toml::node& item : *list) {
-      if (!item.is_table()) throw wrong(item, "rules are written as [[database.rules]], once for each");
-      const toml::table& rule = *item.as_table();
+    for (const toml::table* item : tables_of(table, "rules", "database.rules")) {
+      const toml::table& rule = *item;
       require_known(rule, "database.rules");
       UserRule made = {
           .name = text(rule, "name"), .query = text(rule, "query"), .message = text(rule, "message")};
       if (made.name.empty() || made.query.empty()) throw wrong(rule, "a rule has a name and a query");
-      const std::string severity = text(rule, "severity", "warning");
-      const auto same = [&severity](Severity known) { return severity_name(known) == severity; };
-      const auto* found = std::find_if(kSeverities.begin(), kSeverities.end(), same);
-      if (found == kSeverities.end())
-        throw wrong(rule, fmt::format("severity is info, warning or critical, not '{}'", severity));
-      made.severity = *found;
+      made.severity = severity_of(rule);
       settings.rules.push_back(std::move(made));
     }
   }

@@ -14,6 +14,7 @@
 #include "archive/keep_rules.h"
 #include "check/thresholds.h"
 #include "check/user_rules.h"
+#include "config/alert_settings.h"
 #include "schedule/timetable.h"
 
 namespace litewright {
@@ -28,10 +29,12 @@ struct DatabaseSettings {
   std::uint64_t wal_limit_bytes = 12 << 20;  // the guard's: as `protect` has them
   std::uint64_t wal_ceiling_bytes = 1 << 30;
   std::uint64_t spool_bytes = 256 << 20;
-  KeepRules keep = {};                               // empty(): the archive's default rules
-  std::vector<std::string> files = {};               // companions kept with each named point
-  std::string journal_mode = {};                     // what it should be; empty: nothing is expected
-  std::string busy_hours = {};                       // "08:00-18:00", local; empty: none
+  KeepRules keep = {};                   // empty(): the archive's default rules
+  std::vector<std::string> files = {};   // companions kept with each named point
+  std::string journal_mode = {};         // what it should be; empty: nothing is expected
+  std::string busy_hours = {};           // "08:00-18:00", local; empty: none
+  std::chrono::nanoseconds recorder{0};  // how far back the flight recorder remembers; 0: it is off
+  std::chrono::nanoseconds recorder_stall = std::chrono::seconds(5);  // a lock held for so long is kept
   std::string copies = {}, cold = {};                // folders of plain copies: new ones, old ones
   std::map<std::string, std::string> schedule = {};  // by "hourly", "daily", "weekly", "monthly"
   std::map<std::string, std::string> service = {};   // by "stop", "start", "restart", "status": commands
@@ -69,6 +72,7 @@ struct HttpSettings {
 struct Configuration {
   std::filesystem::path file = {};  // empty: none was found, all is default
   HttpSettings http = {};
+  std::vector<AlertSettings> alerts = {};  // their names are unique
   ServeSettings serve = {};
   JobSettings jobs = {};
   std::vector<DatabaseSettings> databases = {};

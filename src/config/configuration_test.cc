@@ -16,6 +16,25 @@ TEST(Configuration, ReadsEveryKeyThatTheTableNames) {
 listen = "0.0.0.0:80"
 token_file = "/etc/litewright/token"
 hosts = ["db.example"]
+[[alert]]
+name = "ops"
+severity = "critical"
+databases = "shop*"
+findings = ["wal.*", "disk.*"]
+repeat = "1h"
+settle = "2m"
+quiet_hours = "22:00-07:00"
+command = "page ops"
+webhook = "https://hooks.example/x"
+syslog = "local0"
+contacts = ["on call"]
+[[alert.escalation]]
+after = "15m"
+webhook = "https://hooks.example/y"
+contacts = ["senior"]
+[[alert.escalation]]
+after = "45m"
+command = "page all"
 [serve]
 state_folder = "/var/lib/lw"
 log_format = "json"
@@ -36,6 +55,8 @@ name = "shop"
 archive = ["/backup/app", "/mnt/app"]
 files = ["/data/key"]
 journal_mode = "wal"
+recorder = "5m"
+recorder_stall = "2s"
 wal_limit = "4MiB"
 wal_ceiling = "64MiB"
 spool = "1MiB"
@@ -65,6 +86,23 @@ directory = "/data/more"
   EXPECT_EQ(all.http.listen, "0.0.0.0:80");
   EXPECT_EQ(all.http.token_file, "/etc/litewright/token");
   EXPECT_EQ(all.http.hosts, std::vector<std::string>{"db.example"});
+  using std::chrono::minutes;
+  const std::vector<AlertSettings> alerts = {
+      {.name = "ops",
+       .severity = Severity::kCritical,
+       .databases = {"shop*"},
+       .findings = {"wal.*", "disk.*"},
+       .repeat = minutes(60),
+       .settle = minutes(2),
+       .quiet_hours = "22:00-07:00",
+       .channel = {.command = "page ops",
+                   .webhook = "https://hooks.example/x",
+                   .syslog = "local0",
+                   .contacts = {"on call"}},
+       .escalation = {
+           {.after = minutes(15), .channel = {.webhook = "https://hooks.example/y", .contacts = {"senior"}}},
+           {.after = minutes(45), .channel = {.command = "page all"}}}}};
+  EXPECT_EQ(all.alerts, alerts);
   EXPECT_EQ(all.serve.state_folder, "/var/lib/lw");
   EXPECT_TRUE(all.serve.json_log);
   EXPECT_EQ(all.serve.look_every, std::chrono::seconds(2));
@@ -80,6 +118,8 @@ directory = "/data/more"
   EXPECT_EQ(shop.archives, (std::vector<std::string>{"/backup/app", "/mnt/app"}));
   EXPECT_EQ(shop.files, std::vector<std::string>{"/data/key"});
   EXPECT_EQ(shop.journal_mode, "wal");
+  EXPECT_EQ(shop.recorder, minutes(5));
+  EXPECT_EQ(shop.recorder_stall, std::chrono::seconds(2));
   EXPECT_EQ(shop.wal_limit_bytes, 4u << 20);
   EXPECT_EQ(shop.wal_ceiling_bytes, 64u << 20);
   EXPECT_EQ(shop.spool_bytes, 1u << 20);
@@ -156,6 +196,15 @@ TEST(Configuration, NamesFileLineAndTheNearestKey) {
             "did you mean last?"},
         Bad{"[[database]]\npath = \"a\"\nkeep.last = 0\n", "x.toml:3: --keep-last: ", ""},
         Bad{"[[database]\n", "x.toml:1: ", "TOML"},
+        Bad{"[[alert]]\nname = \"a\"\n", "x.toml:1: an alert goes to a command, a webhook or syslog", ""},
+        Bad{"[alert]\nsyslog = \"user\"\n", "x.toml:1: alert is written as [[alert]]", ""},
+        Bad{"[[alert]]\nsyslog = \"user\"\nseverity = \"bad\"\n", "severity is info, warning or critical",
+            ""},
+        Bad{"[[alert]]\nsyslog = \"user\"\nquiet = \"x\"\n", "x.toml:3: unknown key 'quiet' in [alert]", ""},
+        Bad{"[[alert]]\nsyslog = \"user\"\n[[alert.escalation]]\nsyslog = \"user\"\n",
+            "x.toml:3: an escalation comes after", ""},
+        Bad{"[[alert]]\nsyslog = \"user\"\nname = \"a\"\n[[alert]]\nsyslog = \"user\"\nname = \"a\"\n",
+            "x.toml:4: two alerts are called 'a'", ""},
         Bad{"[database]\npath = \"a\"\n", "x.toml:1: database is written as [[database]]", ""}}) {
     try {
       parse_configuration(bad.text, "x.toml");

@@ -111,8 +111,8 @@ bool within_hours(const std::string& hours, const std::string& now) {
   const std::string from = hours.substr(0, 5);
   const std::string to = hours.size() == 11 ? hours.substr(6) : "";
   if (!is_time(from) || !is_time(to) || hours[5] != '-') {
-    throw Error(ErrorCode::kConfig, fmt::format("busy_hours: '{}' is no span of a day", hours),
-                "busy_hours = \"08:00-18:00\"");
+    throw Error(ErrorCode::kConfig, fmt::format("'{}' is no span of a day", hours),
+                "busy_hours = \"08:00-18:00\"; it may go over midnight");
   }
   if (from <= to) return from <= now && now < to;
   return now >= from || now < to;

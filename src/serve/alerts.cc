@@ -1,0 +1,171 @@
+#include "serve/alerts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/durable_file.h"
+#include "base/error.h"
+#include "base/file_descriptor.h"
+#include "base/time_text.h"
+#include "operate/maintenance_plan.h"
+
+namespace litewright {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::seconds kLookEvery{1};
+constexpr std::array<std::chrono::seconds, 4> kTryAgainAfter = {
+    std::chrono::seconds(2), std::chrono::seconds(10), std::chrono::seconds(60), std::chrono::seconds(300)};
+constexpr std::size_t kMostPending = 256;
+constexpr int kDeliverers = 3;
+constexpr std::uint64_t kMostKept = 16 << 20;
+
+bool is_quiet(const std::string& hours, WallTime time) {
+  constexpr std::size_t kClockAt = 11;  // of "2026-11-20 14:03:05"
+  return within_hours(hours, format_local_time(time).substr(kClockAt, 5));
+}
+
+std::vector<OpenFinding> all_open(const StatusBoard& board) {
+  std::vector<OpenFinding> open;
+  for (Finding& finding : board.daemon_findings()) open.push_back({.finding = std::move(finding)});
+  for (const auto& entry : board.databases()) {
+    for (Finding& finding : entry->open_findings())
+      open.push_back({.database = entry->name, .finding = std::move(finding)});
+  }
+  return open;
+}
+
+Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+}  // namespace
+
+void require_alert(const AlertSettings& alert) {
+  try {
+    require_channel(alert.channel);
+    for (const AlertEscalation& escalation : alert.escalation) require_channel(escalation.channel);
+    within_hours(alert.quiet_hours, "00:00");
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("alert '{}': {}", alert.name, error.what()), error.hint());
+  }
+}
+
+Alerts::Alerts(std::vector<AlertSettings> alerts, AlertSurroundings surroundings)
+    : alerts_(std::move(alerts)),
+      around_(std::move(surroundings)),
+      book_(alerts_, is_quiet),
+      file_(around_.state_folder + "/alerts.json") {
+  for (const AlertSettings& alert : alerts_) require_alert(alert);
+  if (alerts_.empty()) return;
+  try {
+    book_.restore(Json::parse(read_whole_file(file_, kMostKept), nullptr, false));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNoDatabase) {
+      around_.log({.event = "warning",
+                   .severity = Severity::kWarning,
+                   .text = fmt::format("what alerts told before is not known: {}", error.what())});
+    }
+  }
+  threads_.emplace_back([this] { watch(); });
+  for (int i = 0; i < kDeliverers; ++i) threads_.emplace_back([this] { deliver_all(); });
+}
+
+Alerts::~Alerts() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+Alerts::Counts Alerts::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void Alerts::watch() {
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_; })) {
+    lock.unlock();
+    try {
+      look();
+    } catch (const std::exception& error) {
+      around_.log({.event = "warning",
+                   .severity = Severity::kWarning,
+                   .text = fmt::format("alerts: {}", error.what())});
+    }
+    lock.lock();
+  }
+}
+
+// First what is told is kept, then it is sent: killed in between, one message is lost rather than every
+// restart sending it again; `repeat` tells it later.
+void Alerts::look() {
+  // A daemon that begins knows no findings yet: nothing is over because of that.
+  if (!around_.board.started()) return;
+  const WallTime now = around_.clock.wall();
+  const std::vector<AlertMessage> messages = book_.look(all_open(around_.board), now);
+  if (std::string kept = book_.kept().dump(-1, ' ', false, Json::error_handler_t::replace); kept != kept_) {
+    write_file_durably(file_, bytes_of(kept));
+    kept_ = std::move(kept);
+  }
+  const std::lock_guard lock(mutex_);
+  for (const AlertMessage& message : messages) {
+    const AlertSettings& alert = alerts_[message.alert];
+    const AlertChannel& channel =
+        message.level == 0 ? alert.channel : alert.escalation[message.level - 1].channel;
+    for (AlertDelivery& delivery : deliveries(channel, alert_document(message, alert, around_.host, now)))
+      pending_.push_back({.delivery = std::move(delivery), .due = around_.clock.steady()});
+  }
+  while (pending_.size() > kMostPending) {
+    give_up(pending_.front(), "too many wait");
+    pending_.pop_front();
+  }
+  if (!messages.empty()) changed_.notify_all();
+}
+
+// Under mutex_.
+void Alerts::give_up(const Pending& pending, const std::string& why) {
+  ++counts_.failed;
+  around_.log(
+      {.event = "alert.failed",
+       .severity = Severity::kWarning,
+       .text = fmt::format("an alert did not arrive: {}: {}", shown_delivery(pending.delivery), why)});
+}
+
+void Alerts::deliver_all() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const SteadyTime now = around_.clock.steady();
+    const auto is_due = [now](const Pending& pending) { return pending.due <= now; };
+    const auto next = std::ranges::find_if(pending_, is_due);
+    if (next == pending_.end()) {
+      changed_.wait_for(lock, kLookEvery);
+      continue;
+    }
+    Pending pending = std::move(*next);
+    pending_.erase(next);
+    lock.unlock();
+    std::string failure;
+    try {
+      deliver(pending.delivery, around_.run);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    lock.lock();
+    if (failure.empty()) {
+      ++counts_.delivered;
+    } else if (pending.tries < kTryAgainAfter.size()) {
+      pending.due = around_.clock.steady() + kTryAgainAfter.at(pending.tries++);
+      pending_.push_back(std::move(pending));
+    } else {
+      give_up(pending, failure);
+    }
+  }
+}
+
+}  // namespace litewright
