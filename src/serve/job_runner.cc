@@ -122,7 +122,7 @@ void JobRunner::loop() {
     try {
       wake = step();
       around_.board.tell_of_daemon({.id = "jobs.history"});
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       wake = around_.clock.wall() + kHistoryPause;
       around_.board.tell_of_daemon(
           {.id = "jobs.history",

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/close_range.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -67,6 +66,7 @@ std::vector<char*> own_environment() {
   for (const int number : {SIGTSTP, SIGINT, SIGHUP}) ::signal(number, SIG_DFL);
   if (command.idle) go_behind_all_others();
   const int nothing = ::open("/dev/null", O_RDONLY);
+  if (nothing < 0) ::_exit(127);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(output.write.get(), STDOUT_FILENO);
   ::dup2(error.write.get(), STDERR_FILENO);
