@@ -109,9 +109,11 @@ say "6. The daemon: guards this database, and all that you name beside it, until
 kill "$protector"
 wait "$protector" || true
 protector=
+port=7070
+! (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null || port=0  # taken: any
 cat >litewright.toml <<END
 [http]
-listen = "127.0.0.1:7070"
+listen = "127.0.0.1:$port"
 
 [[database]]
 path = "$folder/app.db"
