@@ -264,7 +264,7 @@ int check_configuration(const Invocation& invocation, const ServePlan& plan) {
         {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
   }
   if (!table.empty()) output.table(table);
-  output.answer(fmt::format("{}: fine, {} databases now", *plan.file, databases.size()));
+  output.answer(fmt::format("{}: fine; databases now: {}", *plan.file, databases.size()));
   output.document({{"file", *plan.file}, {"databases", databases}}, 1, "configuration");
   return 0;
 }

@@ -75,7 +75,8 @@ void Daemon::take_members() {
   around_.board.mark_started();
   around_.log({.event = "configured",
                .severity = Severity::kOk,
-               .text = fmt::format("{}: {} databases", in_force_->file.string(), found->members.size()),
+               .text = fmt::format("{}: means {} database{} now", in_force_->file.string(),
+                                   found->members.size(), found->members.size() == 1 ? "" : "s"),
                .fields = {{"file", in_force_->file.string()}, {"databases", found->members.size()}}});
 }
 
@@ -148,7 +149,7 @@ std::string Daemon::summary() const {
   }
   for (const Finding& finding : around_.board.daemon_findings())
     findings += finding.severity >= Severity::kWarning;
-  return fmt::format("guards {} of {} databases; {} findings", following, all, findings);
+  return fmt::format("databases guarded: {} of {}; findings: {}", following, all, findings);
 }
 
 }  // namespace litewright

@@ -46,7 +46,7 @@ class Daemon {
   bool has_left();
 
   JobRunner& jobs() { return jobs_; }
-  std::string summary() const;  // "guards 3 databases, 1 of them not; 2 findings": one line
+  std::string summary() const;  // "databases guarded: 2 of 3; findings: 1"
 
  private:
   void take_members();

@@ -325,7 +325,7 @@ def tells_its_service_manager(context):
     served = Serve(context, f'[[database]]\npath = "{path}"\n',
                    environment=context.environment | {"NOTIFY_SOCKET": socket_path, "WATCHDOG_USEC": "1500000"})
     hear("READY=1")
-    hear("STATUS=guards 1 of 1 databases")
+    hear("STATUS=databases guarded: 1 of 1")
     hear("WATCHDOG=1")
     served.process.send_signal(signal.SIGHUP)
     check(any(line.startswith("MONOTONIC_USEC=") for line in hear("RELOADING=1")), "RELOADING without its time")
