@@ -14,6 +14,7 @@
 #include "maintain/checkpoint.h"
 #include "maintain/statistics.h"
 #include "maintain/vacuum.h"
+#include "operate/followable.h"
 #include "operate/in_the_way_linux.h"
 
 namespace litewright {
@@ -67,6 +68,8 @@ LockWish wish_of(CheckpointMode mode, bool by_reader) {
 CheckpointReport run_checkpoint(const Invocation& invocation, const ArchivePlace& place,
                                 CheckpointRequest request, std::optional<OwnerClient>& owner) {
   const Clock& clock = invocation.session.clock;
+  // An owner that compares has no WAL to do anything with, and would be waited for.
+  if (owner && !is_in_wal_mode(place.database)) return {.has_wal = false, .complete = true};
   if (owner) return ask_owner(*owner, request, clock);
   SelfEndTimer last_resort;
   request.gate = [&last_resort](bool inside) { last_resort.arm(inside ? kLongestGate : milliseconds(0)); };

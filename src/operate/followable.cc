@@ -40,4 +40,12 @@ void require_followable(const std::filesystem::path& database) {
   }
 }
 
+bool is_in_wal_mode(const std::filesystem::path& database) {
+  const FileDescriptor file = open_file(database, O_RDONLY);
+  std::array<std::byte, 100> buffer{};
+  const std::size_t length = pread_fully(file.get(), buffer, 0, database.string());
+  const auto header = parse_database_header(Bytes(buffer).first(length));
+  return header && header->is_wal();
+}
+
 }  // namespace litewright

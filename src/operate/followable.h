@@ -10,4 +10,7 @@ namespace litewright {
 // says what it looks like), Error{kUsage} where it is empty.
 void require_followable(const std::filesystem::path& database);
 
+// By its header; false where that can't be read. Opens and closes the file, too.
+bool is_in_wal_mode(const std::filesystem::path& database);
+
 }  // namespace litewright

@@ -117,6 +117,12 @@ def beside_protect(context):
     pids = [finding["figures"]["pid"] for finding in answer.json["in_the_way"]]
     check(pids == [reader.process.pid], f"{answer.json['in_the_way']}, the reader is {reader.process.pid}")
     protected.stop()
+    compared = context.path("compared.db")
+    rows(compared, "CREATE TABLE t(a)")
+    protected = context.protect(compared)
+    report = context.command("maintain", compared, "checkpoint", "--wait", "1h", "--json").json
+    check(report["complete"] and not report["has_wal"], f"{report}")
+    protected.stop()
 
 
 def under_load(context):
