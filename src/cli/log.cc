@@ -10,6 +10,7 @@
 #include "archive/catalogue.h"
 #include "archive/companions.h"
 #include "archive/restore_estimate.h"
+#include "archive/restore_plan.h"
 #include "base/error.h"
 #include "base/finding.h"
 #include "base/host_name.h"
@@ -35,12 +36,14 @@ struct TimelineRow {
 };
 
 // Goes through an archive's commits, the oldest first, one segment's in memory at a time. Without `all` only
-// the last few commits, the named ones and the newest proven one; the segments in between are not read.
+// the last few commits, the named ones and the newest proven one; the segments in between are not read. What
+// retention replaces meanwhile is read from what took its place.
 class Timeline {
  public:
   Timeline(const ObjectStore& store, const Catalogue& catalogue, bool all)
       : store_(store),
-        line_(catalogue.line()),
+        now_(catalogue),
+        line_(now_.line()),
         estimate_(catalogue, host_name()),
         companions_(list_companions(store, catalogue.points)) {
     damaged_ = companions_.bad_objects;
@@ -53,14 +56,7 @@ class Timeline {
 
   void visit(const std::function<void(const TimelineRow&)>& each) {
     Txid shown(0);  // commits that an earlier segment of the line has too are not shown twice
-    for (const SegmentEntry* entry : line_) {
-      const auto wanted = wanted_.upper_bound(std::max(shown, entry->start()));
-      const bool any = entry->last.txid >= shown_from_ || (wanted != wanted_.end() && entry->spans(*wanted));
-      for (const CommitRecord& commit : any ? commits_of(*entry) : std::vector<CommitRecord>()) {
-        if (commit.txid <= shown || commit.retired) continue;
-        shown = commit.txid;
-        if (commit.txid >= shown_from_ || wanted_.contains(commit.txid)) each(row(commit, *entry));
-      }
+    while (!visit_line(shown, each)) {
     }
   }
 
@@ -69,8 +65,31 @@ class Timeline {
   const RestoreEstimate& estimate() const { return estimate_; }
 
  private:
+  // False: the line is another one by now.
+  bool visit_line(Txid& shown, const std::function<void(const TimelineRow&)>& each) {
+    for (const SegmentEntry* entry : line_) {
+      const auto wanted = wanted_.upper_bound(std::max(shown, entry->start()));
+      const bool any = entry->last.txid >= shown_from_ || (wanted != wanted_.end() && entry->spans(*wanted));
+      if (!any || entry->last.txid <= shown) continue;
+      const auto commits = commits_of(*entry);
+      if (!commits) return false;
+      for (const CommitRecord& commit : *commits) {
+        if (commit.txid <= shown || commit.retired) continue;
+        shown = commit.txid;
+        if (commit.txid >= shown_from_ || wanted_.contains(commit.txid)) each(row(commit, *entry));
+      }
+    }
+    return true;
+  }
+
   Txid last_commits() {
-    std::uint64_t left = kShownCommits;
+    std::optional<Txid> from;
+    while (!from) from = nth_from_end(kShownCommits);
+    return *from;
+  }
+
+  // Nothing: the line is another one by now.
+  std::optional<Txid> nth_from_end(std::uint64_t left) {
     for (auto entry = line_.rbegin(); entry != line_.rend(); ++entry) {
       const Txid before = entry + 1 == line_.rend() ? Txid(0) : (*(entry + 1))->last.txid;
       const Txid start = std::max((*entry)->start(), before);
@@ -81,19 +100,27 @@ class Timeline {
     return Txid(0);
   }
 
-  Txid nth_from_end(const SegmentEntry& entry, std::uint64_t nth) {
+  std::optional<Txid> nth_from_end(const SegmentEntry& entry, std::uint64_t nth) {
     if (!entry.thinned()) return Txid(entry.last.txid.value - nth + 1);
-    const std::vector<CommitRecord> commits = commits_of(entry);
-    return commits.size() < nth ? entry.start() : commits[commits.size() - nth].txid;
+    const Txid start = entry.start();
+    const auto commits = commits_of(entry);
+    if (!commits) return std::nullopt;
+    return commits->size() < nth ? start : (*commits)[commits->size() - nth].txid;
   }
 
-  std::vector<CommitRecord> commits_of(const SegmentEntry& entry) {
+  // Nothing: it is gone, the line is another one by now, and `entry` no more.
+  std::optional<std::vector<CommitRecord>> commits_of(const SegmentEntry& entry) {
     try {
       return Segment(store_, entry.name).commits();
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kNoDatabase) throw;
+      const bool gone = error.code() == ErrorCode::kNoDatabase;
+      if (gone && reloads_ < kMostReloads && reload_if_changed(store_, now_, reloads_++)) {
+        line_ = now_.line();
+        return std::nullopt;
+      }
+      if (!gone && error.code() != ErrorCode::kDamaged) throw;
       damaged_.push_back({entry.name, error.what()});
-      return {};
+      return std::vector<CommitRecord>();
     }
   }
 
@@ -115,7 +142,9 @@ class Timeline {
   }
 
   const ObjectStore& store_;
-  std::vector<const SegmentEntry*> line_;
+  Catalogue now_;
+  std::vector<const SegmentEntry*> line_;  // of it
+  int reloads_ = 0;
   RestoreEstimate estimate_;
   CompanionListing companions_;
   std::multimap<Txid, std::string> names_;

@@ -155,6 +155,9 @@ def readers_meanwhile(context):
         step(3)
         newest = context.sync(database)
         verify = context.start([context.litewright, "verify", database, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        log = context.command("log", database, "--all", "--json", status=None)
+        check(log.status == 0, f"log ended with {log.status}: {log.stdout[-500:]} {log.stderr}")
+        check(log.json["commits"][-1]["txid"] == newest, f"log ends at {log.json['commits'][-1]['txid']}, not {newest}")
         out = context.path("read.db")
         wanted = context.random.randint(max(1, newest - 25), newest)
         answer = context.command("restore", database, "--tx", wanted, "-o", out, status=None)
@@ -174,5 +177,5 @@ TESTS = [
     Test("prune keeps what must stay, and says that it is too large", what_must_stay, 5),
     Test("prune beside protect leaves named points and the newest, and protect goes on", beside_an_archiver, 8),
     Test("protect thins and merges by itself", by_itself, 15, 60),
-    Test("restore and verify go on while objects are replaced", readers_meanwhile, 12, 90),
+    Test("restore, verify and log go on while objects are replaced", readers_meanwhile, 12, 90),
 ]
