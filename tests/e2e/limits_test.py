@@ -331,7 +331,8 @@ def hangs(context):
     path, archive, flag = new_database(context), context.path("archive"), context.path("hangs")
     environment = context.environment | {"LD_PRELOAD": context.tool("hung_folder.so"), "LITEWRIGHT_HUNG_FOLDER": archive,
                                          "LITEWRIGHT_HUNG_WHILE": flag}
-    protected, first = follow(context, path, archive, "--wal-limit", "1MiB", environment=environment)
+    # What the application writes in three minutes packs badly, and is to fit into the spool.
+    protected, first = follow(context, path, archive, "--wal-limit", "1MiB", "--spool", "4GiB", environment=environment)
     pathlib.Path(flag).touch()
     wal = Peak(lambda: wal_bytes(path))
     application_at_work = load(context, path, 600, "--pause-us", 5000)
