@@ -44,7 +44,7 @@ LIBRARIES = [
 SYSTEM = re.compile(
     r"[a-z_0-9]+"  # the standard library's headers carry no suffix
     r"|(sys|linux|net|netinet|arpa|asm)/[a-z_0-9-]+\.h"
-    r"|(dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp|ifaddrs|immintrin|inttypes|libgen|limits|locale|mntent|netdb"
+    r"|(dirent|dlfcn|endian|errno|fcntl|fnmatch|getopt|glob|grp|ifaddrs|immintrin|inttypes|libgen|limits|locale|malloc|mntent|netdb"
     r"|poll|pthread|pwd|sched|semaphore|signal|spawn|stdio|stdint|stdlib|string|strings|syslog|termios|time|unistd|wait)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 MAX_LINES = 600
