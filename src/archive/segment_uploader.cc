@@ -9,6 +9,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirstRetry{200};
 constexpr std::chrono::milliseconds kLongestRetry{10'000};
 constexpr std::chrono::milliseconds kDrainLook{50};
+constexpr std::chrono::milliseconds kThreadStays{1'000};  // with nothing to do
 constexpr int kFollowLevel = 1;
 constexpr int kScanLevel = 2;
 constexpr int kScanThreads = 2;
@@ -29,8 +30,7 @@ SegmentUploader::SegmentUploader(ObjectStore& store, Txid kept, Events events, S
       events_(std::move(events)),
       spool_(spool),
       archived_(spool == nullptr ? kept : Txid(0)),
-      finished_(kept),
-      thread_([this] { run(); }) {
+      finished_(kept) {
   if (spool_ == nullptr) return;
   spool_->interrupt(false);
   spool_->listen([this](std::string_view name, std::uint64_t bytes) {
@@ -63,6 +63,12 @@ bool SegmentUploader::idle() const {
   return queue_.empty() && !busy_;
 }
 
+void SegmentUploader::give_back_memory() {
+  const std::lock_guard lock(mutex_);
+  empty_.clear();
+  empty_.shrink_to_fit();
+}
+
 std::unique_ptr<SegmentPart> SegmentUploader::take_empty() {
   const std::lock_guard lock(mutex_);
   if (empty_.empty()) return std::make_unique<SegmentPart>();
@@ -75,6 +81,7 @@ void SegmentUploader::submit(std::unique_ptr<SegmentPart> part) {
   {
     const std::lock_guard lock(mutex_);
     if (broken_) throw Error(*broken_);
+    thread_.begin([this] { run(); });
     queue_.push_back(std::move(part));
   }
   changed_.notify_all();
@@ -142,8 +149,9 @@ void SegmentUploader::note_archived(Txid last, std::uint64_t bytes) {
 void SegmentUploader::run() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || (!queue_.empty() && !broken_); });
-    if (stopping_) return;
+    const auto due = [&] { return stopping_ || (!queue_.empty() && !broken_); };
+    const bool any = changed_.wait_for(lock, kThreadStays, due);
+    if (!any || stopping_) return thread_.ended();
     std::unique_ptr<SegmentPart> part = std::move(queue_.front());
     queue_.pop_front();
     busy_ = true;

@@ -1,4 +1,5 @@
-// Puts segments into the store on a thread of its own, so that a slow store never delays a pin or a gate.
+// Puts segments into the store on a thread of its own, so that a slow store never delays a pin or a gate; the
+// thread is there while there is something to put, and a moment longer.
 // Takes parts of segments in order: a segment ends with the part that carries its commits. With a spool a
 // segment is out of memory when it is durable there; archived it is only when the store has it.
 #pragma once
@@ -9,10 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "archive/frame_capture.h"
 #include "archive/segment.h"
+#include "base/passing_thread.h"
 #include "store/spooling_store.h"
 
 namespace litewright {
@@ -44,6 +45,7 @@ class SegmentUploader {
 
   bool has_room() const;
   bool idle() const;
+  void give_back_memory();  // of parts that are not in use
   // An empty part whose memory was used before, where there is one.
   std::unique_ptr<SegmentPart> take_empty();
   void submit(
@@ -81,7 +83,7 @@ class SegmentUploader {
   std::optional<Error> broken_;
   Txid archived_, finished_;
   bool busy_ = false, stopping_ = false;
-  std::thread thread_;
+  PassingThread thread_;
 };
 
 }  // namespace litewright

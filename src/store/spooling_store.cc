@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr milliseconds kThreadStays{1'000};  // with nothing to do
 constexpr std::size_t kCopyBytes = 1 << 20;
 constexpr std::size_t kProbeBytes = 256 << 10;  // a disk that has less room than that is full
 
@@ -121,11 +122,20 @@ SpoolingStore::~SpoolingStore() {
     stopping_ = true;
   }
   changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void SpoolingStore::start() {
-  thread_ = std::thread([this] { run(); });
+  const std::lock_guard lock(mutex_);
+  started_ = true;
+  changed_locked();
+}
+
+bool SpoolingStore::work_is_due_locked() const { return !lost_ && (trouble_ || !waiting_.empty()); }
+
+void SpoolingStore::changed_locked() {
+  if (started_ && !stopping_ && work_is_due_locked()) thread_.begin([this] { run(); });
+  changed_.notify_all();
 }
 
 std::vector<ObjectInfo> SpoolingStore::waiting() const {
@@ -237,7 +247,7 @@ void SpoolingStore::keep(const std::string& name, std::vector<std::byte> content
       std::make_shared<Entry>(Entry{.name = name, .size = content.size(), .content = std::move(content)});
   if (straight_locked()) {
     waiting_.push_back(entry);
-    changed_.notify_all();
+    changed_locked();
     if (wait_for_far(lock, entry)) return;
   }
   spool(lock, entry);
@@ -287,7 +297,7 @@ void SpoolingStore::spool(std::unique_lock<std::mutex>& lock, const EntryPtr& en
   entry->near = true;
   if (!entry->under_way) waiting_.push_back(entry);
   if (!entry->under_way) entry->content = {};
-  changed_.notify_all();
+  changed_locked();
 }
 
 void SpoolingStore::reserve(std::unique_lock<std::mutex>& lock, std::uint64_t bytes) {
@@ -314,13 +324,13 @@ void SpoolingStore::took_near(const std::string& name, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   waiting_.push_back(std::make_shared<Entry>(Entry{.name = name, .size = bytes, .near = true}));
   used_ += on_disk(bytes) - bytes;  // it was reserved byte by byte
-  changed_.notify_all();
+  changed_locked();
 }
 
 void SpoolingStore::note_trouble(std::unique_lock<std::mutex>& lock, const Error& error) {
   trouble_ = error;
   troubled_ = true;
-  changed_.notify_all();
+  changed_locked();
   tell(lock);
 }
 
@@ -338,8 +348,8 @@ void SpoolingStore::run() {
   std::unique_lock lock(mutex_);
   milliseconds retry = options_.first_retry;
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || (!lost_ && (trouble_ || !waiting_.empty())); });
-    if (stopping_) return;
+    const bool due = changed_.wait_for(lock, kThreadStays, [&] { return stopping_ || work_is_due_locked(); });
+    if (!due || stopping_) return thread_.ended();
     const EntryPtr entry = waiting_.empty() ? nullptr : waiting_.front();
     if (entry) entry->under_way = true;
     lock.unlock();

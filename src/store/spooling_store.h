@@ -4,10 +4,10 @@
 // A put that fails is what fills the spool, or one that takes longer than `patience`; while all is well
 // nothing is written twice. Only objects under `prefix` are spooled; every other call goes to the far store.
 //
-// Threads: one thread puts spooled objects (a put that hangs hangs there). One thread at a time may have a
-// writer of a spooled prefix; everything else from any thread. Invariants: (1) an object is forgotten here
-// only when the far store has it; (2) the far store gets the objects in the order in which their writers
-// committed; (3) what lies in the near store never exceeds limit_bytes.
+// Threads: one thread puts spooled objects while there are any (a put that hangs hangs there). One thread at
+// a time may have a writer of a spooled prefix; everything else from any thread. Invariants: (1) an object is
+// forgotten here only when the far store has it; (2) the far store gets the objects in the order in which
+// their writers committed; (3) what lies in the near store never exceeds limit_bytes.
 #pragma once
 
 #include <chrono>
@@ -18,9 +18,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/error.h"
+#include "base/passing_thread.h"
 #include "store/object_store.h"
 
 namespace litewright {
@@ -95,6 +95,8 @@ class SpoolingStore final : public ObjectStore {
   class Writer;
   using EntryPtr = std::shared_ptr<Entry>;
 
+  bool work_is_due_locked() const;
+  void changed_locked();
   void run();
   std::optional<Error> attempt(const Entry* entry);
   void put_far(const Entry& entry);
@@ -129,8 +131,8 @@ class SpoolingStore final : public ObjectStore {
   std::uint64_t used_ = 0;  // bytes of the near store, reserved or written
   std::optional<Error> trouble_, lost_;
   bool troubled_ = false;  // and nothing was told since that it is over
-  bool full_ = false, stopping_ = false, interrupted_ = false;
-  std::thread thread_;
+  bool full_ = false, started_ = false, stopping_ = false, interrupted_ = false;
+  PassingThread thread_;
 };
 
 }  // namespace litewright
