@@ -179,6 +179,13 @@ void FrameCapture::take_commit(std::uint32_t page_count, CaptureBatch& batch) {
   batch.partial_commit = false;
 }
 
+void FrameCapture::give_back_memory() {
+  cache_.give_back_memory();
+  frames_.give_back_memory();
+  chunk_ = {};
+  delta_ = {};
+}
+
 void FrameCapture::begin_collecting() {
   collecting_ = true;
   collected_.clear();

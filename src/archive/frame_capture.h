@@ -94,6 +94,9 @@ class FrameCapture {
   static std::optional<std::uint64_t> commit_hash_at(const WalGuard& guard, std::uint32_t page_size,
                                                      FrameNumber frame);
 
+  // Of what only saves work, while nothing is captured.
+  void give_back_memory();
+
   struct Counters {
     std::uint64_t frames = 0, commits = 0, whole = 0, deltas = 0, unchanged = 0, zero_salt_frames = 0;
   };

@@ -2,6 +2,7 @@
 // entry.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -34,12 +35,18 @@ class FrameMap {
   }
 
   void clear() {
-    slots_.assign(kInitialSlots, Slot{});
+    slots_.assign(std::min(slots_.size(), kMostKeptSlots), Slot{});
     used_ = 0;
   }
 
+  // What a generation grew it to is of no use to one that has little in it.
+  void give_back_memory() {
+    if (used_ == 0) slots_ = std::vector<Slot>(kInitialSlots);
+  }
+
  private:
-  static constexpr std::size_t kInitialSlots = 1 << 14;
+  static constexpr std::size_t kInitialSlots = 1 << 8;
+  static constexpr std::size_t kMostKeptSlots = 1 << 14;
   struct Slot {
     std::uint32_t page = 0, frame = 0;
   };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <vector>
 
@@ -27,26 +28,25 @@ constexpr std::uint32_t block_of(std::uint32_t page) { return (page - 1) / kEntr
 
 // Further invariants: (4) unset_pages counts the pages up to page_count that are zero, the lock page left
 // out; (5) none of them is below first_unset; (6) blocks from file_blocks on were never written: the file is
-// zeros there.
+// zeros there, or there is none; (7) a block is dropped from the cache only where that has its full size.
 struct Ledger::State {
   struct Slot {
     std::uint32_t block = kNoBlock;
     std::uint32_t used = 0;
     bool dirty = false;
+    std::unique_ptr<std::byte[]> bytes = {};  // of the first block that was here on
   };
 
   explicit State(const LedgerOptions& options)
-      : name("the page ledger in " + options.folder),
+      : folder(options.folder),
+        name("the page ledger in " + options.folder),
         page_size(options.page_size),
         lock(lock_page(options.page_size).value),
-        sets(std::max<std::size_t>(1, options.cache_bytes / (kBlockBytes * kWays))),
-        slots(sets * kWays),
-        // Not cleared: memory that no block used yet stays untouched.
-        entries(std::make_unique_for_overwrite<std::byte[]>(sets * kWays * kBlockBytes)) {
-    file = open_file(options.folder, O_RDWR | O_TMPFILE);
+        most_sets(std::bit_floor(std::max<std::size_t>(1, options.cache_bytes / (kBlockBytes * kWays)))) {
+    make_cache(1);
   }
 
-  std::string name;
+  std::string folder, name;
   std::uint32_t page_size;
   std::uint32_t lock;
   std::uint32_t page_count = 0;
@@ -56,14 +56,31 @@ struct Ledger::State {
 
   FileDescriptor file;
   std::uint64_t file_blocks = 0;
-  std::size_t sets;
+  std::size_t most_sets;
+  std::size_t sets = 0;
   std::vector<Slot> slots;
-  std::unique_ptr<std::byte[]> entries;
   std::uint32_t ticks = 0;
   std::size_t last_slot = 0;
 
+  void make_cache(std::size_t size) {
+    sets = size;
+    slots = std::vector<Slot>(sets * kWays);
+    last_slot = 0;
+  }
+
+  void enlarge_cache() {
+    std::vector<Slot> old = std::move(slots);
+    make_cache(sets * 2);  // so that no set gets the blocks of two
+    std::vector<std::size_t> filled(sets, 0);
+    for (Slot& slot : old) {
+      if (slot.block == kNoBlock) continue;
+      const std::size_t set = slot.block % sets;
+      slots[set * kWays + filled[set]++] = std::move(slot);
+    }
+  }
+
   Checksum128* block_entries(std::size_t slot) {
-    return reinterpret_cast<Checksum128*>(entries.get() + slot * kBlockBytes);
+    return reinterpret_cast<Checksum128*>(slots[slot].bytes.get());
   }
 
   Checksum128& entry(std::uint32_t page, bool for_writing) {
@@ -86,15 +103,21 @@ struct Ledger::State {
       }
       if (slots[i].used < slots[victim].used) victim = i;
     }
+    if (slots[victim].block != kNoBlock && sets < most_sets) {
+      enlarge_cache();
+      return slot_of(block);
+    }
     write_back(victim);
     slots[victim].block = kNoBlock;
     load(block, victim);
-    slots[victim] = {block, ticks, false};
+    slots[victim].block = block;
+    slots[victim].used = ticks;
     return victim;
   }
 
   void load(std::uint32_t block, std::size_t slot) {
-    const MutableBytes out(entries.get() + slot * kBlockBytes, kBlockBytes);
+    if (!slots[slot].bytes) slots[slot].bytes = std::make_unique_for_overwrite<std::byte[]>(kBlockBytes);
+    const MutableBytes out(slots[slot].bytes.get(), kBlockBytes);
     std::size_t got = 0;
     if (block < file_blocks) got = pread_fully(file.get(), out, std::uint64_t{block} * kBlockBytes, name);
     std::ranges::fill(out.subspan(got), std::byte{0});
@@ -103,8 +126,9 @@ struct Ledger::State {
   void write_back(std::size_t slot) {
     const std::uint32_t block = slots[slot].block;
     if (!slots[slot].dirty) return;
-    pwrite_fully(file.get(), Bytes(entries.get() + slot * kBlockBytes, kBlockBytes),
-                 std::uint64_t{block} * kBlockBytes, name);
+    if (!file) file = open_file(folder, O_RDWR | O_TMPFILE);
+    pwrite_fully(file.get(), Bytes(slots[slot].bytes.get(), kBlockBytes), std::uint64_t{block} * kBlockBytes,
+                 name);
     file_blocks = std::max<std::uint64_t>(file_blocks, std::uint64_t{block} + 1);
     slots[slot].dirty = false;
   }

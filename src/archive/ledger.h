@@ -2,8 +2,9 @@
 // the database's checksum. It finds what changed, carries the rolling checksum, and guards every delta's
 // base.
 //
-// Kept in an anonymous file of the state folder (16 bytes a page), cached in memory within a bound; it is a
-// cache: after a restart it is rebuilt from the archive's own page checksums (Segment::page_checksums).
+// Kept in memory, 16 bytes a page, up to a bound, and beyond it in an anonymous file of the state folder that
+// is made then; it is a cache: after a restart it is rebuilt from the archive's own page checksums
+// (Segment::page_checksums).
 #pragma once
 
 #include <cstdint>

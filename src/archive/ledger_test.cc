@@ -113,9 +113,10 @@ TEST(Ledger, ShrinkingToNothingForgetsEverything) {
   EXPECT_EQ(ledger.get(PageNumber(9999)), Ledger::zero_page(PageNumber(9999), kPageSize));
 }
 
-TEST(Ledger, AFolderThatIsNotThereIsNamed) {
+TEST(Ledger, AFolderThatIsNotThereIsNamedWhenMemoryIsNotEnough) {
   try {
-    Ledger ledger({.folder = "/nonexistent/state"});
+    Ledger ledger({.folder = "/nonexistent/state", .cache_bytes = 32 << 10});
+    for (std::uint32_t page = 1; page <= 10000; ++page) ledger.set(PageNumber(page), {page, page});
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("/nonexistent/state"), std::string::npos);
