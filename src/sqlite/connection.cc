@@ -106,6 +106,10 @@ void Connection::set_busy_handler(std::function<bool(int)> keep_waiting) {
       this);
 }
 
+void Connection::set_busy_timeout(std::chrono::milliseconds timeout) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(timeout.count()));
+}
+
 void Connection::accept_unknown_collations() {
   sqlite3_collation_needed(handle_, nullptr, [](void*, sqlite3* handle, int encoding, const char* name) {
     sqlite3_create_collation(handle, name, encoding, nullptr,
@@ -197,6 +201,12 @@ Transaction::~Transaction() {
 void Transaction::commit() {
   connection_.execute("COMMIT");
   open_ = false;
+}
+
+void take_little_memory_for_connections() {
+  sqlite3_shutdown();  // the configuration is read at its beginning
+  sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+  sqlite3_config(SQLITE_CONFIG_PAGECACHE, nullptr, 0, 0);
 }
 
 std::string sqlite_library_version() { return sqlite3_libversion(); }

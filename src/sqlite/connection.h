@@ -82,6 +82,7 @@ class Connection {
   // While waiting for a lock SQLite asks the handler whether to go on; the count says how often it asked
   // before. Replaces the busy timeout. The handler must not use this connection.
   void set_busy_handler(std::function<bool(int)> keep_waiting);
+  void set_busy_timeout(std::chrono::milliseconds timeout);  // instead of a handler
 
   // Collations that the application brings and nobody else knows compare as bytes here: for checks that do
   // not look at an index's order. Never for writing: an index would be ordered otherwise than the application
@@ -117,6 +118,10 @@ class Transaction {
   Connection& connection_;
   bool open_ = true;
 };
+
+// From here on each connection takes only the memory that it needs (stock SQLite: 0.2 MB at once). For a
+// process that holds many; to be called while it has none open.
+void take_little_memory_for_connections();
 
 // The version of the SQLite library in use ("3.40.1").
 std::string sqlite_library_version();

@@ -4,9 +4,14 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <thread>
+
+#include "format/database_header.h"
 
 namespace litewright {
 namespace {
@@ -18,12 +23,34 @@ constexpr int kRecoveries = 50;
 
 std::unique_ptr<Connection> open_connection(const std::string& path) {
   auto connection = std::make_unique<Connection>(path, ConnectionOptions{});
-  // Nothing of ours needs the schema: what this SQLite can't parse is no obstacle (FACTS 32).
+  // Nothing of ours needs the schema: what this SQLite can't parse is no obstacle (FACTS 32). No PRAGMA here
+  // reads it either.
   connection->execute("PRAGMA writable_schema=ON");
-  connection->execute("PRAGMA wal_autocheckpoint=0");
   connection->execute("PRAGMA mmap_size=0");
-  connection->execute("PRAGMA cache_size=-64");
+  sqlite3_wal_autocheckpoint(connection->handle(), 0);
   return connection;
+}
+
+bool is_file(int descriptor, const struct stat& file) {
+  struct stat about{};
+  return ::fstat(descriptor, &about) == 0 && about.st_ino == file.st_ino && about.st_dev == file.st_dev;
+}
+
+// The descriptor that this process has of the file at `path`, opened a moment ago: new ones get the lowest
+// free number, so it is looked for from there. -1: not found.
+int descriptor_of(const std::string& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0) return -1;
+  const int free = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+  if (free >= 0) ::close(free);
+  const int end = static_cast<int>(::sysconf(_SC_OPEN_MAX));
+  for (int at = free; at > 2; at--) {
+    if (is_file(at, file)) return at;
+  }
+  for (int at = std::max(free, 3); at < end; at++) {
+    if (is_file(at, file)) return at;
+  }
+  return -1;
 }
 
 int lock_holder(int descriptor, int byte, int bytes = 1) {
@@ -39,40 +66,39 @@ int lock_holder(int descriptor, int byte, int bytes = 1) {
 }  // namespace
 
 WalGuard::WalGuard(const std::string& path) : path_(path) {
-  held_ = open_connection(path);
-  const std::string mode = held_->query_text("PRAGMA journal_mode");
-  if (mode != "wal") {
-    throw Error(
-        ErrorCode::kUsage,
-        fmt::format("{}: journal_mode is {}; only a database in WAL mode can be followed", path, mode),
-        fmt::format("sqlite3 '{}' 'PRAGMA journal_mode=WAL'   (once; it stays)", path));
-  }
-  next_ = open_connection(path);
-  gate_ = open_connection(path);
-  checkpointer_ = open_connection(path);
-  // The one descriptor of our own that FACTS 7 allows.
-  index_descriptor_ = ::open((path + "-shm").c_str(), O_RDONLY | O_CLOEXEC);
+  held_.connection = open_connection(path);
+  begin_read(*held_.connection);
+  std::array<std::byte, kDatabaseHeaderBytes> bytes;
+  LiveFiles(*held_.connection, LiveFiles::WalParts::kNone).read_main(0, bytes);
+  held_.connection->execute("COMMIT");
+  const auto header = parse_database_header(bytes);
+  if (header && header->is_wal()) return;
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{}: journal_mode is not wal; only a database in WAL mode can be followed", path),
+              fmt::format("sqlite3 '{}' 'PRAGMA journal_mode=WAL'   (once; it stays)", path));
 }
 
 WalGuard::~WalGuard() { close(); }
 
 void WalGuard::close() {
-  if (checkpoint_locked_) gate_files_->unlock_checkpoint();
-  if (in_gate_) gate_->try_execute("ROLLBACK");
-  held_files_.reset();
-  next_files_.reset();
-  gate_files_.reset();
-  held_.reset();
-  next_.reset();
-  gate_.reset();
-  checkpointer_.reset();
-  if (index_descriptor_ >= 0) ::close(index_descriptor_);
+  if (checkpoint_locked_) gate_.files->unlock_checkpoint();
+  if (in_gate_) gate_.connection->try_execute("ROLLBACK");
+  for (Side* side : {&held_, &next_, &gate_}) side->files.reset();
+  for (Side* side : {&held_, &next_, &gate_}) side->connection.reset();
+  if (index_descriptor_is_ours_) ::close(index_descriptor_);
   index_descriptor_ = -1;
-  checkpoint_locked_ = in_gate_ = next_pinned_ = false;
+  index_descriptor_is_ours_ = checkpoint_locked_ = in_gate_ = next_pinned_ = false;
+}
+
+void WalGuard::rest() {
+  for (Side* side : {&next_, &gate_}) {
+    side->files.reset();
+    side->connection.reset();
+  }
 }
 
 std::uint32_t WalGuard::page_size() {
-  return static_cast<std::uint32_t>(held_->query_integer("PRAGMA page_size").value_or(4096));
+  return static_cast<std::uint32_t>(held_.connection->query_integer("PRAGMA page_size").value_or(4096));
 }
 
 // PRAGMA schema_version reads page 1 and parses nothing: a schema from a newer SQLite is no obstacle (FACTS
@@ -88,20 +114,33 @@ void WalGuard::begin_read(Connection& connection) {
 }
 
 void WalGuard::pin() {
-  begin_read(*held_);
-  held_files_ = std::make_unique<LiveFiles>(*held_);
-  for (Connection* other : {next_.get(), gate_.get()}) {
-    begin_read(*other);
-    other->execute("COMMIT");
-  }
-  next_files_ = std::make_unique<LiveFiles>(*next_);
-  gate_files_ = std::make_unique<LiveFiles>(*gate_);
-  if (index_descriptor_ < 0) index_descriptor_ = ::open((path_ + "-shm").c_str(), O_RDONLY | O_CLOEXEC);
+  begin_read(*held_.connection);
+  held_.files = std::make_unique<LiveFiles>(*held_.connection);
+  find_index_descriptor();
+}
+
+// SQLite has one of -shm for the whole process, as long as a connection is open.
+void WalGuard::find_index_descriptor() {
+  const std::string index = path_ + "-shm";
+  index_descriptor_ = descriptor_of(index);
+  index_descriptor_is_ours_ = index_descriptor_ < 0;
+  // The one descriptor of our own that FACTS 7 allows.
+  if (index_descriptor_is_ours_) index_descriptor_ = ::open(index.c_str(), O_RDONLY | O_CLOEXEC);
+}
+
+WalGuard::Side& WalGuard::opened(Side& side) {
+  if (side.connection) return side;
+  auto connection = open_connection(path_);
+  begin_read(*connection);
+  connection->execute("COMMIT");
+  side.files = std::make_unique<LiveFiles>(*connection);
+  side.connection = std::move(connection);
+  return side;
 }
 
 bool WalGuard::take_next() {
   try {
-    begin_read(*next_);
+    begin_read(*opened(next_).connection);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kLocked) return false;
     throw;
@@ -111,20 +150,19 @@ bool WalGuard::take_next() {
 }
 
 void WalGuard::drop_old() {
-  held_->execute("COMMIT");
+  held_.connection->execute("COMMIT");
   std::swap(held_, next_);
-  std::swap(held_files_, next_files_);
   next_pinned_ = false;
 }
 
 void WalGuard::drop_next() {
-  next_->execute("COMMIT");
+  next_.connection->execute("COMMIT");
   next_pinned_ = false;
 }
 
 WalIndex WalGuard::index() {
   for (int tries = 0; tries < kTornReads; tries++) {
-    if (auto index = read_shared_wal_index(held_files_->index_head())) return *index;
+    if (auto index = read_shared_wal_index(held_.files->index_head())) return *index;
     if (tries % 16 == 15) sched_yield();
   }
   return recovered_index();
@@ -134,42 +172,70 @@ WalIndex WalGuard::index() {
 WalIndex WalGuard::recovered_index() {
   if (checkpoint_locked_) unlock_checkpoint();
   for (int tries = 0; tries < kRecoveries; tries++) {
-    if (!next_pinned_ && take_next()) drop_next();
-    if (auto index = read_shared_wal_index(held_files_->index_head())) return *index;
+    read_to_recover();
+    if (auto index = read_shared_wal_index(held_.files->index_head())) return *index;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   throw Error(ErrorCode::kDamaged, path_ + ": the header of the WAL index stays torn",
               "restart the application that uses it: the next connection rebuilds the index");
 }
 
+// By a connection that is free: next_ may checkpoint on another thread meanwhile, but not while the gate is
+// waited for. In the gate nobody writes the header.
+void WalGuard::read_to_recover() {
+  if (in_gate_ || (waits_for_gate_ && next_pinned_)) return;
+  try {
+    Connection& reader = *opened(waits_for_gate_ ? next_ : gate_).connection;
+    begin_read(reader);
+    reader.execute("COMMIT");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLocked) throw;
+  }
+}
+
 CheckpointOutcome WalGuard::checkpoint() {
   int frames = -1;
   int copied = -1;
+  Connection& checkpointer = *opened(next_pinned_ ? gate_ : next_).connection;
   if (checkpoint_locked_) unlock_checkpoint();
-  const int rc = sqlite3_wal_checkpoint_v2(checkpointer_->handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
-                                           &frames, &copied);
+  const int rc =
+      sqlite3_wal_checkpoint_v2(checkpointer.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
   CheckpointOutcome outcome;
   outcome.busy = (rc & 0xff) == SQLITE_BUSY;
-  if (rc != SQLITE_OK && !outcome.busy) throw checkpointer_->error(rc, "checkpoint");
+  if (rc != SQLITE_OK && !outcome.busy) throw checkpointer.error(rc, "checkpoint");
   if (frames > 0) outcome.frames = static_cast<std::uint32_t>(frames);
   if (copied > 0) outcome.copied = static_cast<std::uint32_t>(copied);
   return outcome;
 }
 
 bool WalGuard::try_truncate() {
+  Connection& checkpointer = *opened(next_).connection;
   if (checkpoint_locked_) unlock_checkpoint();
-  checkpointer_->set_busy_handler([](int) { return false; });  // nobody waits for us, so we wait for nobody
-  const int rc = sqlite3_wal_checkpoint_v2(checkpointer_->handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
-                                           nullptr, nullptr);
-  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) throw checkpointer_->error(rc, "reset the WAL");
+  checkpointer.set_busy_timeout(std::chrono::milliseconds(0));  // nobody waits for us, so we wait for nobody
+  const int rc =
+      sqlite3_wal_checkpoint_v2(checkpointer.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  checkpointer.set_busy_timeout(ConnectionOptions{}.busy_timeout);
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) throw checkpointer.error(rc, "reset the WAL");
   return rc == SQLITE_OK;
+}
+
+// Null: somebody recovers the index for longer than a reader waits.
+Connection* WalGuard::gate_connection() {
+  try {
+    return opened(gate_).connection.get();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kLocked) throw;
+    return nullptr;
+  }
 }
 
 // A busy writer leaves the write lock for microseconds only; SQLite's sleeping busy handler never meets the
 // gap (FACTS 17).
 bool WalGuard::enter_gate(const std::function<void()>& meanwhile) {
+  Connection* const gate = gate_connection();
+  if (gate == nullptr) return false;
   std::exception_ptr failure;  // must not fly through SQLite's frames
-  gate_->set_busy_handler([&](int tries) {
+  gate->set_busy_handler([&](int tries) {
     if (tries % kTriesBetweenCaptures != kTriesBetweenCaptures - 1) return tries < kGateTries;
     try {
       meanwhile();
@@ -180,28 +246,30 @@ bool WalGuard::enter_gate(const std::function<void()>& meanwhile) {
     sched_yield();
     return tries < kGateTries;
   });
-  const int rc = gate_->try_execute("BEGIN IMMEDIATE");
-  gate_->set_busy_handler([](int) { return false; });
+  waits_for_gate_ = true;
+  const int rc = gate->try_execute("BEGIN IMMEDIATE");
+  waits_for_gate_ = false;
+  gate->set_busy_handler([](int) { return false; });
   if (failure) std::rethrow_exception(failure);
   if (rc == SQLITE_BUSY) return false;
-  if (rc != SQLITE_OK) throw gate_->error(rc, "keep writers out");
+  if (rc != SQLITE_OK) throw gate->error(rc, "keep writers out");
   in_gate_ = true;
   return true;
 }
 
 void WalGuard::leave_gate() {
-  gate_->execute("COMMIT");
+  gate_.connection->execute("COMMIT");
   in_gate_ = false;
 }
 
 bool WalGuard::lock_checkpoint() {
-  checkpoint_locked_ = gate_files_->try_lock_checkpoint();
+  checkpoint_locked_ = gate_connection() != nullptr && gate_.files->try_lock_checkpoint();
   return checkpoint_locked_;
 }
 
 void WalGuard::unlock_checkpoint() {
   if (!checkpoint_locked_) return;
-  gate_files_->unlock_checkpoint();
+  gate_.files->unlock_checkpoint();
   checkpoint_locked_ = false;
 }
 
@@ -213,7 +281,7 @@ WalLockHolders WalGuard::lock_holders() const {
 
 bool WalGuard::stirs(std::uint32_t change) const {
   constexpr std::size_t kChangeWord = 8 / sizeof(std::uint32_t);
-  const auto* head = static_cast<const volatile std::uint32_t*>(held_files_->index_head());
+  const auto* head = static_cast<const volatile std::uint32_t*>(held_.files->index_head());
   if (head[kChangeWord] != change) return true;
   static_assert(kWalCheckpointLockByte == kWalWriteLockByte + 1);
   return index_descriptor_ < 0 || lock_holder(index_descriptor_, kWalWriteLockByte, 2) != 0;

@@ -5,7 +5,8 @@
 // One object a database and process (FACTS 7); used from one thread.
 // Invariants: (1) from pin() to release() at least one read transaction of ours is open; (2) the checkpoint
 // lock is held only between lock_checkpoint() and unlock_checkpoint() or the end of this object; (3) no
-// descriptor of the database's files is closed before all connections are.
+// descriptor of the database's files is closed before all connections are. At rest it is one connection:
+// SQLite keeps the main file's descriptors of the others until the last one is closed, and uses them again.
 #pragma once
 
 #include <functional>
@@ -34,14 +35,18 @@ struct WalLockHolders {
 
 class WalGuard final : public MainFile {
  public:
-  // Opens four connections. Throws where the file is no database, is not in WAL mode (Error{kUsage}), is
-  // locked exclusively, or can't be written (following needs the WAL index).
+  // Opens a connection; two more when they are needed. Throws where the file is no database, is not in WAL
+  // mode (Error{kUsage}), is locked exclusively, or can't be written (following needs the WAL index).
   explicit WalGuard(const std::string& path);
   ~WalGuard() override;
   WalGuard(const WalGuard&) = delete;
   WalGuard& operator=(const WalGuard&) = delete;
 
   std::uint32_t page_size();
+
+  // Closes what the one pin that stands still does not need. Neither in the gate, nor with the next read
+  // transaction or the checkpoint lock.
+  void rest();
 
   // Leaves the gate and closes all connections, as SQLite wants it closed: the last one checkpoints (FACTS
   // 28).
@@ -86,23 +91,33 @@ class WalGuard final : public MainFile {
   bool stirs(std::uint32_t change) const;
 
   void read_main(std::uint64_t offset, MutableBytes out) const override {
-    held_files_->read_main(offset, out);
+    held_.files->read_main(offset, out);
   }
-  void read_wal(std::uint64_t offset, MutableBytes out) const { held_files_->read_wal(offset, out); }
-  std::uint64_t main_bytes() const override { return held_files_->main_bytes(); }
-  std::uint64_t wal_bytes() const { return held_files_->wal_bytes(); }
+  void read_wal(std::uint64_t offset, MutableBytes out) const { held_.files->read_wal(offset, out); }
+  std::uint64_t main_bytes() const override { return held_.files->main_bytes(); }
+  std::uint64_t wal_bytes() const { return held_.files->wal_bytes(); }
   // What is followed is no longer what the application opens.
-  bool has_moved() const { return held_files_->has_moved(); }
+  bool has_moved() const { return held_.files->has_moved(); }
 
  private:
+  // A connection, and what it lends.
+  struct Side {
+    std::unique_ptr<Connection> connection;
+    std::unique_ptr<LiveFiles> files;
+  };
   void begin_read(Connection& connection);
+  Side& opened(Side& side);
+  void find_index_descriptor();
+  Connection* gate_connection();
   WalIndex recovered_index();
+  void read_to_recover();
 
   std::string path_;
-  int index_descriptor_ = -1;  // O_RDONLY, for F_GETLK alone; closed after the connections
-  std::unique_ptr<Connection> held_, next_, gate_, checkpointer_;
-  std::unique_ptr<LiveFiles> held_files_, next_files_, gate_files_;
-  bool next_pinned_ = false, in_gate_ = false, checkpoint_locked_ = false;
+  // For F_GETLK alone: SQLite's own of -shm, or one of ours, closed after the connections.
+  int index_descriptor_ = -1;
+  bool index_descriptor_is_ours_ = false;
+  Side held_, next_, gate_;  // next_ checkpoints where it does not read
+  bool next_pinned_ = false, waits_for_gate_ = false, in_gate_ = false, checkpoint_locked_ = false;
 };
 
 }  // namespace litewright
