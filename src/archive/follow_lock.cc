@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,21 +10,29 @@
 #include <span>
 #include <thread>
 
+#include "base/checksum.h"
 #include "base/error.h"
 
 namespace litewright {
 namespace {
 
-constexpr int kAttempts = 8;       // while holders that leave remove the file under us
 constexpr int kLooksForText = 10;  // a holder writes it just after it has the lock
 constexpr std::chrono::milliseconds kBetweenLooks{5};
+constexpr std::uint64_t kLongestText = 8192;
 
-Error held_by(int file, const FollowLockOptions& options) {
-  std::string text;
-  for (int look = 0; look < kLooksForText && !text.ends_with('\n'); look++) {
-    if (look > 0) std::this_thread::sleep_for(kBetweenLooks);
-    text.resize(8192);
-    text.resize(pread_fully(file, std::as_writable_bytes(std::span(text)), 0, "the follower's lock"));
+std::string text_at(const std::string& path) {
+  try {
+    return read_whole_file(path, kLongestText);
+  } catch (const Error&) {
+    return {};  // not there yet, or gone
+  }
+}
+
+Error held_by(const std::string& path, const FollowLockOptions& options) {
+  std::string text = text_at(path);
+  for (int look = 1; look < kLooksForText && !text.ends_with('\n'); look++) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    text = text_at(path);
   }
   const std::size_t end = text.find('\n');
   if (end == std::string::npos)
@@ -42,40 +49,64 @@ Error held_by(int file, const FollowLockOptions& options) {
                 archive));
 }
 
-// The file may have been removed by its last holder between our open and our lock.
-bool is_linked(int file, const std::string& path) {
-  struct stat locked{};
-  struct stat named{};
-  return ::fstat(file, &locked) == 0 && ::lstat(path.c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
-         locked.st_dev == named.st_dev;
-}
-
 }  // namespace
 
-FollowLock::FollowLock(const FollowLockOptions& options) {
+FollowLockFile::FollowLockFile(const std::string& state_folder)
+    : path_(state_folder + "/follow.locks"), file_(open_file(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) {}
+
+bool FollowLockFile::set(short type, std::int64_t place) {
+  struct flock lock{};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = place;
+  lock.l_len = 1;
+  if (::fcntl(file_.get(), F_OFD_SETLK, &lock) == 0) return true;
+  if (errno == EAGAIN || errno == EACCES) return false;
+  throw error_from_errno(errno, "lock " + path_);
+}
+
+bool FollowLockFile::try_lock(std::int64_t place) {
+  const std::lock_guard lock(mutex_);
+  if (held_.contains(place) || !set(F_WRLCK, place)) return false;
+  held_.insert(place);
+  return true;
+}
+
+void FollowLockFile::unlock(std::int64_t place) {
+  const std::lock_guard lock(mutex_);
+  held_.erase(place);
+  try {
+    set(F_UNLCK, place);
+  } catch (const Error&) {
+    // Never seen; it goes with the process.
+  }
+}
+
+FollowLock::FollowLock(const FollowLockOptions& options)
+    : file_(options.file ? options.file : std::make_shared<FollowLockFile>(options.state_folder)) {
   struct stat about{};
   if (::stat(options.database.c_str(), &about) != 0)
     throw error_from_errno(errno, "look at " + options.database);
   device_ = about.st_dev;
   inode_ = about.st_ino;
-  path_ = fmt::format("{}/follow-{:x}-{}.lock", options.state_folder, device_, inode_);
-  for (int attempt = 0; attempt < kAttempts && !file_; attempt++) {
-    FileDescriptor file = open_file(path_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) throw error_from_errno(errno, "lock " + path_);
-      throw held_by(file.get(), options);
-    }
-    if (is_linked(file.get(), path_)) file_ = std::move(file);
-  }
-  if (!file_) throw Error(ErrorCode::kLocked, path_ + " is being replaced again and again", "try again");
+  const std::uint64_t numbers[2] = {device_, inode_};
+  place_ = static_cast<std::int64_t>(checksum64(std::as_bytes(std::span(numbers))) >> 2);
+  path_ = fmt::format("{}/follow-{:x}-{}.txt", options.state_folder, device_, inode_);
+  if (!file_->try_lock(place_)) throw held_by(path_, options);
   const std::string text =
       fmt::format("{}\n{}\n", options.reported_pid != 0 ? options.reported_pid : ::getpid(), options.archive);
-  if (::ftruncate(file_.get(), 0) != 0) throw error_from_errno(errno, "write " + path_);
-  pwrite_fully(file_.get(), std::as_bytes(std::span(text)), 0, path_);
+  try {
+    const FileDescriptor file = open_file(path_, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    pwrite_fully(file.get(), std::as_bytes(std::span(text)), 0, path_);
+  } catch (...) {
+    file_->unlock(place_);
+    throw;
+  }
 }
 
 FollowLock::~FollowLock() {
-  if (file_) ::unlink(path_.c_str());  // while it is still locked: nobody else's is removed
+  ::unlink(path_.c_str());  // while it is still locked: nobody else's is removed
+  file_->unlock(place_);
 }
 
 bool FollowLock::is_of(const std::string& database) const {

@@ -64,7 +64,7 @@ TEST(FollowLock, AHardLinkIsTheSameDatabaseAndACopyIsNot) {
 TEST(FollowLock, IsFreeAndLeavesNothingWhenItIsLetGo) {
   const Database database;
   for (int i = 0; i < 3; i++) EXPECT_FALSE(refusal(database.options("a")));
-  EXPECT_EQ(database.files(), 1u);
+  EXPECT_EQ(database.files(), 2u);  // the database, and follow.locks
 }
 
 TEST(FollowLock, IsFreeWhenItsHolderIsKilled) {
@@ -88,6 +88,22 @@ TEST(FollowLock, IsFreeWhenItsHolderIsKilled) {
   EXPECT_NE(std::string(refusal(database.options("b"))->what()).find("into a"), std::string::npos);
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+TEST(FollowLock, OneFileServesAllOfAProcessAndRefusesWhatItHas) {
+  const Database database, another;
+  FollowLockOptions options = database.options("a");
+  options.file = std::make_shared<FollowLockFile>(options.state_folder);
+  FollowLockOptions second = options;
+  second.database = another.path;
+  {
+    const FollowLock lock(options);
+    EXPECT_TRUE(refusal(options));
+    EXPECT_TRUE(refusal(database.options("b")));
+    EXPECT_FALSE(refusal(second));
+  }
+  EXPECT_FALSE(refusal(options));
+  EXPECT_FALSE(refusal(database.options("b")));
 }
 
 TEST(FollowLock, KnowsWhenAnotherFileHasTheName) {
