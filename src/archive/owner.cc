@@ -98,6 +98,7 @@ void write_owner(ObjectStore& store, const OwnerRecord& record) {
                                           {"pid", record.pid},
                                           {"host", record.host},
                                           {"socket", record.socket},
+                                          {"key", record.key},
                                           {"since", record.since.time_since_epoch().count()}});
   store.replace(std::string(kOwnerObject), std::as_bytes(std::span(text)));
 }
@@ -153,12 +154,13 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store) {
   record.pid = document.value("pid", 0);
   record.host = document.value("host", "");
   record.socket = document.value("socket", "");
+  record.key = document.value("key", "");
   record.since = WallTime(std::chrono::nanoseconds(document.value("since", std::int64_t{0})));
   return record;
 }
 
 Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder,
-                     int reported_pid)
+                     int reported_pid, const std::string& shared_socket)
     : hold_(hold_patiently(store)) {
   if (!hold_) throw held_by(store);
   require_known_format(store);
@@ -166,8 +168,9 @@ Ownership::Ownership(ObjectStore& store, const Clock& clock, const std::string& 
   record_.fence = next_fence(store);
   record_.pid = reported_pid != 0 ? reported_pid : ::getpid();
   record_.host = host_name();
-  record_.socket =
-      fmt::format("{}/owner-{:016x}.sock", state_folder, checksum64(std::as_bytes(std::span(place))));
+  const std::string key = fmt::format("{:016x}", checksum64(std::as_bytes(std::span(place))));
+  record_.socket = shared_socket.empty() ? fmt::format("{}/owner-{}.sock", state_folder, key) : shared_socket;
+  if (!shared_socket.empty()) record_.key = key;
   record_.since = clock.wall();
   write_owner(store, record_);
 }
@@ -186,8 +189,12 @@ void Ownership::require_held(const ObjectStore& store, const std::string& id) {
   in_doubt_ = false;
 }
 
-OwnerSocket::OwnerSocket(std::string path, Handler handler, std::function<void(int)> gone)
-    : path_(std::move(path)), handler_(std::move(handler)), gone_(std::move(gone)) {
+OwnerSocket::OwnerSocket(std::string path, Handler handler, std::function<void(int)> gone,
+                         std::size_t most_connections)
+    : path_(std::move(path)),
+      handler_(std::move(handler)),
+      gone_(std::move(gone)),
+      most_connections_(most_connections) {
   const sockaddr_un address = address_of(path_);
   ::unlink(path_.c_str());  // a killed owner's; the archive is ours
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -245,7 +252,7 @@ void OwnerSocket::accept_loop() {
     if (passes) {
       lock.unlock();
       std::this_thread::sleep_for(kAcceptAgain);
-    } else if (connections_.size() >= kMaxConnections || !serve_on_thread(descriptor)) {
+    } else if (connections_.size() >= most_connections_ || !serve_on_thread(descriptor)) {
       ::close(descriptor);
     }
   }
@@ -323,7 +330,9 @@ OwnerClient& OwnerClient::operator=(OwnerClient&& other) noexcept {
 
 json OwnerClient::ask(const json& request, milliseconds timeout) {
   std::string pending;
-  const bool sent = send_line(descriptor_, request.dump());
+  json addressed = request;
+  if (!owner_.key.empty()) addressed["archive"] = owner_.key;
+  const bool sent = send_line(descriptor_, addressed.dump());
   const auto line =
       sent ? receive_line(descriptor_, pending, std::chrono::steady_clock::now() + timeout) : std::nullopt;
   if (!line) {

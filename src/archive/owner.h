@@ -1,8 +1,9 @@
 // One writer at a time: the owner of an archive, its fencing number, and the Unix socket at which it takes
 // requests.
 //
-// owner.json in the archive: {"fence": N, "pid": …, "host": …, "socket": …, "since": …, "seal": …}: who took
-// it last. It is held only as long as the store's hold is (ObjectStore::try_hold).
+// owner.json in the archive: {"fence": N, "pid": …, "host": …, "socket": …, "key": …, "since": …, "seal": …}:
+// who took it last. It is held only as long as the store's hold is (ObjectStore::try_hold). Where the socket
+// is one of many archives (archive/owner_desk.h) each request carries the key as "archive".
 #pragma once
 
 #include <chrono>
@@ -29,6 +30,7 @@ struct OwnerRecord {
   int pid = 0;
   std::string host;
   std::string socket;  // path of the Unix socket, of the same machine
+  std::string key;     // which of that socket's archives; empty: it has one
   WallTime since{};
 };
 
@@ -38,10 +40,13 @@ std::optional<OwnerRecord> read_owner(const ObjectStore& store);
 // Holds the archive for this process. Throws Error{kLocked} that names the owner where there is one.
 class Ownership {
  public:
-  // `reported_pid` is named to others who want the archive; 0: this process.
-  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder, int reported_pid);
+  // `reported_pid` is named to others who want the archive; 0: this process. `shared_socket`: of a desk that
+  // will answer for it; empty: one of its own in the state folder.
+  Ownership(ObjectStore& store, const Clock& clock, const std::string& state_folder, int reported_pid,
+            const std::string& shared_socket = "");
   std::uint64_t fence() const { return record_.fence; }
   const std::string& socket() const { return record_.socket; }
+  const std::string& key() const { return record_.key; }
 
   // Before a put: takes the store again where its disk was away and is back, and throws where it is not, or
   // is no longer the archive `id` (Error{kStoreUnreachable}), or was taken by another owner meanwhile
@@ -55,7 +60,7 @@ class Ownership {
 };
 
 // Answers requests, one JSON object a line in, one a line out, until destroyed; each connection has a thread,
-// at most kMaxConnections at once. The handler may throw Error: it travels as {"error": {code, message,
+// at most `most_connections` at once. The handler may throw Error: it travels as {"error": {code, message,
 // hint}}. `gone` is called when a connection ends (a client that asked to suspend and died lets the owner go
 // on).
 class OwnerSocket {
@@ -63,7 +68,8 @@ class OwnerSocket {
   static constexpr std::size_t kMaxConnections = 16;
   using Handler = std::function<nlohmann::json(const nlohmann::json& request, int connection)>;
 
-  OwnerSocket(std::string path, Handler handler, std::function<void(int connection)> gone);
+  OwnerSocket(std::string path, Handler handler, std::function<void(int connection)> gone,
+              std::size_t most_connections = kMaxConnections);
   ~OwnerSocket();
   OwnerSocket(const OwnerSocket&) = delete;
   OwnerSocket& operator=(const OwnerSocket&) = delete;
@@ -86,7 +92,8 @@ class OwnerSocket {
   int listener_ = -1;
   std::mutex mutex_;
   bool stopping_ = false;
-  std::list<Connection> connections_;  // at most kMaxConnections that have not ended
+  std::size_t most_connections_;
+  std::list<Connection> connections_;  // at most that many that have not ended
   std::thread accepter_;
 };
 
