@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 
 #include "base/checksum.h"
@@ -26,6 +31,41 @@ std::string place_key(const std::string& place) {
 Figure bytes_figure(std::string name, std::uint64_t bytes) {
   return {std::move(name), static_cast<std::int64_t>(bytes)};
 }
+
+// The spool's folder, which is made and taken when something is to lie there: most never need one, and a
+// process with a thousand archives has no descriptor to spare for each.
+class FolderTakenOnUse final : public ObjectStore {
+ public:
+  explicit FolderTakenOnUse(const std::string& path) : folder_(path) {
+    if (fs::exists(path)) take();
+  }
+  bool is_taken() const { return hold_ != nullptr; }
+
+  std::string describe() const override { return folder_.describe(); }
+  std::vector<ObjectInfo> list(std::string_view prefix) const override { return folder_.list(prefix); }
+  std::unique_ptr<ObjectReader> open(std::string_view name) const override { return folder_.open(name); }
+  void remove(std::string_view name) override { folder_.remove(name); }
+  std::unique_ptr<Hold> try_hold() override { return folder_.try_hold(); }
+  std::unique_ptr<ObjectWriter> create(std::string_view name) override {
+    take();
+    return folder_.create(name);
+  }
+  void replace(std::string_view name, Bytes content) override {
+    take();
+    folder_.replace(name, content);
+  }
+
+ private:
+  void take() {
+    const std::lock_guard lock(mutex_);
+    if (!hold_) hold_ = folder_.try_hold();
+    if (!hold_) throw Error(ErrorCode::kLocked, describe() + ": another process uses this spool");
+  }
+
+  DirectoryStore folder_;
+  std::mutex mutex_;
+  std::unique_ptr<Hold> hold_;
+};
 
 }  // namespace
 
@@ -55,7 +95,7 @@ ArchiveSpool::ArchiveSpool(ObjectStore& far, Ownership& ownership, const Archive
 ArchiveSpool::~ArchiveSpool() {
   store_.reset();
   try {
-    if (!near_hold_ || !near_->list("").empty()) return;
+    if (!may_be_removed_ || !fs::exists(folder_) || !near_->list("").empty()) return;
     std::error_code ignored;  // a folder that stays is found again
     fs::remove_all(folder_, ignored);
   } catch (const Error&) {
@@ -68,10 +108,13 @@ std::unique_ptr<ObjectStore> ArchiveSpool::open_near(const std::string& place, c
   folder_ = folder(options_.state_folder, place, id);
   const std::string& path = folder_;
   try {
-    auto near = std::make_unique<DirectoryStore>(path);
-    near_hold_ = near->try_hold();
-    if (!near_hold_) throw Error(ErrorCode::kLocked, path + ": another process uses this spool");
+    const std::string all = fs::path(path).parent_path().string();
+    if (::access(all.c_str(), F_OK) != 0 && ::mkdir(all.c_str(), 0700) != 0 && errno != EEXIST)
+      throw error_from_errno(errno, "make " + all);
+    if (::access(all.c_str(), W_OK | X_OK) != 0) throw error_from_errno(errno, "write to " + all);
+    auto near = std::make_unique<FolderTakenOnUse>(path);
     drop_spools_of_others(path);
+    may_be_removed_ = true;
     return near;
   } catch (const Error& error) {
     options_.limit_bytes = 0;

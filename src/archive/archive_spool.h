@@ -48,7 +48,7 @@ class ArchiveSpool {
   std::function<void(const Finding&)> found_;
   std::string folder_;
   std::unique_ptr<ObjectStore> near_;
-  std::unique_ptr<ObjectStore::Hold> near_hold_;
+  bool may_be_removed_ = false;  // it is this archive's own folder
   std::unique_ptr<SpoolingStore> store_;
   // Of the last finding: the same is said again only after a while.
   Severity reported_ = Severity::kOk;
