@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "archive/catalogue.h"
 #include "archive/retention_request.h"
@@ -31,7 +32,8 @@ std::unique_ptr<FollowLock> lock_for(const ObjectStore& store, const ArchiverOpt
   return std::make_unique<FollowLock>(FollowLockOptions{.database = options.follow.database,
                                                         .state_folder = options.follow.state_folder,
                                                         .archive = store.describe(),
-                                                        .reported_pid = options.reported_pid});
+                                                        .reported_pid = options.reported_pid,
+                                                        .file = options.follow_locks});
 }
 
 }  // namespace
@@ -46,8 +48,15 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
       options_(std::move(options)),
       events_(std::move(events)),
       database_lock_(lock_for(store, options_)),
-      ownership_(store, clock, options_.follow.state_folder, options_.reported_pid) {
+      ownership_(store, clock, options_.follow.state_folder, options_.reported_pid,
+                 options_.desk != nullptr ? options_.desk->socket() : "") {
   options_.follow.fence = ownership_.fence();
+  if (options_.rest == nullptr) own_rest_ = std::make_unique<RestWatch>();
+  options_.follow.rest = options_.rest != nullptr ? options_.rest : own_rest_.get();
+  events_.stored = [this, inner = std::move(events_.stored)](Txid txid, std::uint64_t bytes) {
+    if (retention_) retention_->note_new_object();
+    if (inner) inner(txid, bytes);
+  };
   events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
     followed_once_ = true;
     if (inner) inner(txid, reconciled);
@@ -129,46 +138,87 @@ void Archiver::begin_retention() {
     const std::lock_guard lock(mutex_);
     return followed_once_ && following_ && !stopping_ && !spool_->store().status().trouble;
   };
-  retention_ = std::make_unique<RetentionThread>(store_, clock_, options_.retention, may_work,
-                                                 [this](const Finding& finding) { found(finding); });
+  retention_ =
+      std::make_unique<RetentionThread>(store_, clock_, *options_.follow.rest, options_.retention, may_work,
+                                        [this](const Finding& finding) { found(finding); });
 }
 
 void Archiver::protect() {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool awake = false;
+  const auto wake = [&] {
+    const std::lock_guard lock(mutex);
+    awake = true;
+    changed.notify_all();
+  };
+  while (go_on(wake) == Pass::kResting) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return awake; });
+    awake = false;
+  }
+}
+
+void Archiver::begin_protecting() {
   open_spool(kPatience);
   begin_retention();
-  socket_ = std::make_unique<OwnerSocket>(
-      ownership_.socket(),
-      [this](const json& request, int connection) { return answer(request, connection); },
-      [this](int connection) { resume(connection); });
-  milliseconds retry = kFirstRetry;
-  while (wait_while_suspended()) {
-    const SteadyTime began = clock_.steady();
-    std::optional<Error> failure;
-    try {
-      lock_database();
-      follower()->run(Follower::Until::kStopped);
-    } catch (const Error& error) {
-      if (!followed_once_ && !spool_->store().status().trouble) throw;
-      failure = error;
-      if (follower()->status().gave_up) let_go_ = true;
-    }
-    std::unique_lock lock(mutex_);
-    following_ = false;  // the database is let go: who wants us suspended need not wait for the retry
-    changed_.notify_all();
-    if (!failure) continue;
-    lock.unlock();
-    if (events_.warning) events_.warning(fmt::format("{}; trying again", failure->what()));
-    lock.lock();
-    if (clock_.steady() - began > kLongestRetry) retry = kFirstRetry;
-    if (spool_->store().status().trouble) retry = std::min(retry, kRetryInTrouble);
-    changed_.wait_for(lock, retry, [this] { return stopping_ || suspended_by_ >= 0; });
-    retry = std::min(retry * 2, kLongestRetry);
-    lock.unlock();
-    wait_until_taken();
+  const auto handler = [this](const json& request, int connection) { return answer(request, connection); };
+  const auto gone = [this](int connection) { resume(connection); };
+  if (options_.desk != nullptr) {
+    at_desk_ = std::make_unique<OwnerDesk::Place>(*options_.desk, ownership_.key(), handler, gone);
+  } else {
+    socket_ = std::make_unique<OwnerSocket>(ownership_.socket(), handler, gone);
+  }
+  retry_ = kFirstRetry;
+  protecting_ = true;
+}
+
+Archiver::Pass Archiver::go_on(const std::function<void()>& awake) {
+  if (!protecting_) begin_protecting();
+  while (resting_ || wait_while_suspended()) {
+    if (follow_once(awake)) return Pass::kResting;
   }
   retention_->stop();  // a request that prunes ends with it
   socket_.reset();
+  at_desk_.reset();
   retention_.reset();
+  protecting_ = false;
+  return Pass::kStopped;
+}
+// True: the follower is at rest.
+bool Archiver::follow_once(const std::function<void()>& awake) {
+  std::optional<Error> failure;
+  try {
+    if (!std::exchange(resting_, false)) {
+      round_began_ = clock_.steady();
+      lock_database();
+    }
+    resting_ = !follower()->go_on(Follower::Until::kStopped, awake).has_value();
+    if (resting_) return true;
+  } catch (const Error& error) {
+    if (!followed_once_ && !spool_->store().status().trouble) throw;
+    failure = error;
+    if (follower()->status().gave_up) let_go_ = true;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    following_ = false;  // the database is let go: who wants us suspended need not wait for the retry
+    changed_.notify_all();
+  }
+  if (failure) wait_to_try_again(*failure);
+  return false;
+}
+
+void Archiver::wait_to_try_again(const Error& failure) {
+  if (events_.warning) events_.warning(fmt::format("{}; trying again", failure.what()));
+  {
+    std::unique_lock lock(mutex_);
+    if (clock_.steady() - round_began_ > kLongestRetry) retry_ = kFirstRetry;
+    if (spool_->store().status().trouble) retry_ = std::min(retry_, kRetryInTrouble);
+    changed_.wait_for(lock, retry_, [this] { return stopping_ || suspended_by_ >= 0; });
+    retry_ = std::min(retry_ * 2, kLongestRetry);
+  }
+  wait_until_taken();
 }
 
 // False: stop. Makes the follower of the next round.

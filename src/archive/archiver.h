@@ -14,6 +14,7 @@
 #include "archive/follow_lock.h"
 #include "archive/follower.h"
 #include "archive/owner.h"
+#include "archive/owner_desk.h"
 #include "archive/retention_thread.h"
 
 namespace litewright {
@@ -23,6 +24,10 @@ struct ArchiverOptions {
   std::uint64_t spool_bytes = 256 << 20;  // 0: none
   RetentionThreadOptions retention = {};  // database and fence are filled here
   int reported_pid = 0;  // whom to stop: named to others who want the archive; 0: this process
+  // What the archivers of one process share; where it is absent this one has its own.
+  RestWatch* rest = nullptr;
+  OwnerDesk* desk = nullptr;  // answers for the archive
+  std::shared_ptr<FollowLockFile> follow_locks = {};
 };
 
 // What `backup` gives: a point that the archive holds.
@@ -40,6 +45,11 @@ class Archiver {
   // Follows until stop(). A failure while following is reported as a warning and tried again after a while,
   // more slowly each time; one at the very beginning is thrown.
   void protect();
+  // The same in pieces, for a process that has many: kResting where no thread is needed until `awake` is
+  // called (on any thread, perhaps before this returns); then this is to be called again, never beside
+  // itself.
+  enum class Pass { kResting, kStopped };
+  Pass go_on(const std::function<void()>& awake);
   void stop();   // from any thread
   void hurry();  // after stop(): as Follower::hurry()
 
@@ -57,6 +67,9 @@ class Archiver {
   std::shared_ptr<Follower> follower() const;
   void lock_database();
   bool wait_while_suspended();
+  void begin_protecting();
+  bool follow_once(const std::function<void()>& awake);
+  void wait_to_try_again(const Error& failure);
   void open_spool(std::chrono::milliseconds patience);
   std::shared_ptr<Follower> make_follower();
   void wait_until_taken();
@@ -69,6 +82,7 @@ class Archiver {
   const Clock& clock_;
   ArchiverOptions options_;
   FollowEvents events_;
+  std::unique_ptr<RestWatch> own_rest_;
   std::unique_ptr<FollowLock> database_lock_;  // before the archive is taken: a refusal leaves nothing there
   Ownership ownership_;
   std::unique_ptr<ArchiveSpool> spool_;
@@ -79,9 +93,14 @@ class Archiver {
   std::condition_variable changed_;
   std::shared_ptr<Follower> follower_;  // shared with requests that wait in it
   bool stopping_ = false, following_ = false;
+  bool resting_ = false;  // of the thread in go_on(): the follower is to go on
+  SteadyTime round_began_{};
+  std::chrono::milliseconds retry_{0};
   int suspended_by_ = -1;                       // a connection of the socket; -1: nobody
   std::unique_ptr<RetentionThread> retention_;  // while protect() runs
-  std::unique_ptr<OwnerSocket> socket_;
+  std::unique_ptr<OwnerSocket> socket_;         // where there is no desk
+  std::unique_ptr<OwnerDesk::Place> at_desk_;
+  bool protecting_ = false;
 };
 
 // Records a name for a commit that is in the archive.

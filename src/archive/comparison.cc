@@ -290,20 +290,22 @@ bool Follower::Comparison::stop_asked() const {
 
 // Writes wake us only where none is known of yet.
 void Follower::Comparison::sleep() {
+  int wake = -1;
   {
     const std::lock_guard lock(follower_.mutex_);
     if (follower_.stopping_ || (follower_.sync_asked_ > answered_ && now() >= retry_at_)) return;
+    wake = follower_.wake_descriptor_locked();
   }
   SteadyTime until = now() + kInterval;
   const bool asked = scan_ || hindered_since_ || commit_is_pending() || !compared_;
   if (asked) until = retry_at_;
   if (!asked && touched_) until = not_before_;
   if (!announced_) until = std::min(until, now() + kBusyRetry);
-  pollfd waiting[2] = {{follower_.wake_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
+  pollfd waiting[2] = {{wake, POLLIN, 0}, {watch_.fd(), POLLIN, 0}};
   const auto left = std::chrono::ceil<milliseconds>(until - now()).count();
   ::poll(waiting, asked || touched_ ? 1 : 2, static_cast<int>(std::max<std::int64_t>(left, 0)));
   note_writes();
-  follower_.wake_.drain();
+  follower_.wake_->drain();
 }
 
 // True when a whole comparison began after the call and what it found is on its way.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
 
 #include "archive/comparison.h"
 #include "archive/follower_session.h"
@@ -15,24 +16,38 @@ Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options
                    SpoolingStore* spool)
     : store_(store), spool_(spool), clock_(clock), options_(std::move(options)), events_(std::move(events)) {}
 
-Follower::~Follower() = default;
+Follower::~Follower() { end_rest(); }
 
-bool Follower::run(Until until) {
-  const auto end = [this] {
-    if (events_.database_open) events_.database_open(false);
+void Follower::end_rest() {
+  RestWatch::Id resting = 0;
+  {
     const std::lock_guard lock(mutex_);
-    ended_ = true;
-    answered_.notify_all();
-  };
+    resting = std::exchange(resting_, 0);
+  }
+  if (resting != 0) options_.rest->forget(resting);
+}
+
+bool Follower::run(Until until) { return go_on(until, nullptr).value_or(false); }
+
+std::optional<bool> Follower::go_on(Until until, const std::function<void()>& awake) {
+  end_rest();
   try {
-    if (events_.database_open) events_.database_open(true);
-    const bool whole = stay(until);
-    end();
+    if (!session_ && events_.database_open) events_.database_open(true);
+    const std::optional<bool> whole = stay(until, awake);
+    if (whole) leave_off();
     return whole;
   } catch (...) {
-    end();
+    leave_off();
     throw;
   }
+}
+
+void Follower::leave_off() {
+  session_.reset();
+  if (events_.database_open) events_.database_open(false);
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  answered_.notify_all();
 }
 
 void Follower::hurry() {
@@ -42,8 +57,8 @@ void Follower::hurry() {
 
 // The journal mode decides how the database is followed, and may change while it is compared. A WAL database
 // with a hot journal (the mode was changing when a crash came) is left to the application too (FACTS 18).
-bool Follower::stay(Until until) {
-  while (true) {
+std::optional<bool> Follower::stay(Until until, const std::function<void()>& awake) {
+  while (!session_) {
     bool compare = false;
     {
       RollbackGuard guard(options_.database);
@@ -52,10 +67,14 @@ bool Follower::stay(Until until) {
       const auto header = parse_database_header(bytes);
       compare = !header || !header->is_wal() || guard.enter() == RollbackGuard::Entry::kHotJournal;
     }
-    if (!compare) return Session(*this, until).run();
-    const Comparison::End end = Comparison(*this, until).run();
-    if (end != Comparison::End::kAnother) return end == Comparison::End::kWhole;
+    if (!compare) {
+      session_ = std::make_unique<Session>(*this, until);
+      session_->attach();
+    } else if (const Comparison::End end = Comparison(*this, until).run(); end != Comparison::End::kAnother) {
+      return end == Comparison::End::kWhole;
+    }
   }
+  return session_->go_on(awake);
 }
 
 void Follower::warn(const std::string& text) const {
@@ -69,13 +88,27 @@ void Follower::tell(const Finding& finding) const {
 void Follower::stop() {
   const std::lock_guard lock(mutex_);
   stopping_ = true;
-  wake_.signal();
+  poke_locked();
+}
+
+// Who is not asleep yet looks for what is asked before he sleeps.
+void Follower::poke_locked() {
+  if (resting_ != 0) {
+    options_.rest->wake(resting_);
+  } else if (wake_) {
+    wake_->signal();
+  }
+}
+
+int Follower::wake_descriptor_locked() {
+  if (!wake_) wake_.emplace();
+  return wake_->fd();
 }
 
 Txid Follower::wait_for_capture(milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++sync_asked_;
-  wake_.signal();
+  poke_locked();
   const bool answered = answered_.wait_for(lock, timeout, [&] { return sync_answered_ >= ticket || ended_; });
   if (ended_) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile", "litewright protect DB");
   if (!answered) {

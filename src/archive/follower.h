@@ -2,15 +2,16 @@
 // commit, scans where continuity is not proven, cuts segments and hands them to the uploader. A database in
 // rollback mode is compared after each change.
 //
-// run() works on the calling thread alone with the database's connections; the other methods may be called
-// from any thread. Invariants: (1) a commit is "archived" only when its segment is durable in the store; (2)
-// what is captured reaches the new mark before an old pin ends; (3) on leaving, the connections are closed
-// properly (FACTS 28).
+// run() and go_on() work on the calling thread alone with the database's connections; the other methods may
+// be called from any thread. Invariants: (1) a commit is "archived" only when its segment is durable in the
+// store; (2) what is captured reaches the new mark before an old pin ends; (3) on leaving, the connections
+// are closed properly (FACTS 28).
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@
 #include "archive/segment_uploader.h"
 #include "base/clock.h"
 #include "base/finding.h"
+#include "base/rest_watch_linux.h"
 #include "base/wake_event.h"
 
 namespace litewright {
@@ -38,6 +40,8 @@ struct FollowOptions {
   std::chrono::milliseconds flush_interval{15};
   std::chrono::milliseconds busy_flush_interval{250};  // while more than busy_flush_bytes come in an interval
   std::size_t busy_flush_bytes = 128 << 10;
+  RestWatch* rest = nullptr;  // where a quiet database is watched without a thread; outlives the follower
+  std::chrono::milliseconds rest_after{2'000};  // without a commit
 };
 
 struct FollowEvents {
@@ -89,6 +93,10 @@ class Follower {
   // False: stopped before a first snapshot or a comparison was whole; what is committed is not all archived.
   enum class Until { kStopped, kArchived };
   bool run(Until until);
+  // The same in pieces. Absent: the database is at rest, one connection pins it, and no thread is needed:
+  // `awake` is called when there is something to do again, on any thread and perhaps before this returns;
+  // then this is to be called again. It is not called beside itself.
+  std::optional<bool> go_on(Until until, const std::function<void()>& awake);
   void stop();
   // After stop(): leaves without waiting for the store or for a gate. What is not archived yet is compared at
   // the next start.
@@ -108,7 +116,11 @@ class Follower {
  private:
   struct Session;
   class Comparison;
-  bool stay(Until until);
+  std::optional<bool> stay(Until until, const std::function<void()>& awake);
+  void end_rest();
+  void leave_off();
+  void poke_locked();
+  int wake_descriptor_locked();
   Txid wait_for_capture(std::chrono::milliseconds timeout);
   void note_stored(Txid txid, std::uint64_t bytes);
   void warn(const std::string& text) const;
@@ -121,7 +133,8 @@ class Follower {
   FollowEvents events_;
 
   mutable std::mutex mutex_;
-  WakeEvent wake_;  // of the thread in run()
+  std::optional<WakeEvent> wake_;  // of the thread in run(), once it slept
+  RestWatch::Id resting_ = 0;
   std::condition_variable answered_;
   std::uint64_t sync_asked_ = 0, sync_answered_ = 0;
   Txid sync_txid_;
@@ -130,6 +143,7 @@ class Follower {
   bool stopping_ = false, ended_ = false;
   std::atomic<bool> hurried_ = false;
   FollowStatus status_;
+  std::unique_ptr<Session> session_;  // while a database with a WAL is followed
 };
 
 }  // namespace litewright

@@ -13,7 +13,7 @@ FollowedCheckpoint Follower::checkpoint(HandoverWish wish, std::chrono::millisec
   }
   wish_ = wish;
   granted_.reset();
-  wake_.signal();
+  poke_locked();
   answered_.wait_for(lock, timeout, [this] { return (granted_ && granted_->complete) || ended_; });
   wish_ = HandoverWish::kNothing;
   if (ended_) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile", "litewright protect DB");

@@ -19,6 +19,7 @@ namespace {
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kQuietLook{75};
+constexpr milliseconds kShortestRest{30'000};  // unless it is woken
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kLookAtFile{500};
@@ -37,10 +38,11 @@ class DatabaseMoved : public Error {
 
 }  // namespace
 
-bool Follower::Session::run() {
-  attach();
+std::optional<bool> Follower::Session::go_on(const std::function<void()>& awake) {
+  can_rest = follower.options_.rest != nullptr && awake != nullptr && until == Until::kStopped;
+  file_looked_at = {};
   try {
-    follow();
+    if (follow(awake) == Pause::kRest) return std::nullopt;
   } catch (const DatabaseMoved&) {
     leave();  // what was committed to the old file is archived; nothing that goes to the new one is called so
     throw;
@@ -48,19 +50,22 @@ bool Follower::Session::run() {
   return leave();
 }
 
-void Follower::Session::follow() {
+Follower::Session::Pause Follower::Session::follow(const std::function<void()>& awake) {
   while (true) {
     {
       const std::lock_guard lock(follower.mutex_);
-      if (follower.stopping_ && !handover->in_gate() && !handover->holds_checkpoint_lock()) break;
+      if (follower.stopping_ && !handover->in_gate() && !handover->holds_checkpoint_lock())
+        return Pause::kStopped;
     }
+    may_rest_at.reset();
     step();
     answer_requests();
     grant_wish();
     if (!announced && everything_archived()) announce();
     if (until == Until::kArchived) require_taken();
     const bool resting = !handover->in_gate() && !handover->holds_checkpoint_lock();
-    if (until == Until::kArchived && announced && resting) break;
+    if (until == Until::kArchived && announced && resting) return Pause::kStopped;
+    if (may_rest_at && lie_down(awake)) return Pause::kRest;
   }
 }
 
@@ -105,7 +110,7 @@ void Follower::Session::look_for_fork(const WalIndex& index) {
   }
   const std::vector<std::byte> first = read_first_page(guard, index, page_size);
   if (line.other_page_size() || page_checksum(PageNumber(1), first) != ledger.get(PageNumber(1)))
-    fork = counter_went_back(archived_change_counter(follower.store_, catalogue), first);
+    fork = counter_went_back(archived_change_counter(follower.store_, *catalogue), first);
 }
 
 // False: the uploader has no room; there is nothing to do but to wait for it.
@@ -166,6 +171,7 @@ bool Follower::Session::everything_archived() {
 
 void Follower::Session::announce() {
   announced = true;
+  catalogue.reset();
   if (const auto finding = mended_line_finding(line, follower.options_.database)) follower.tell(*finding);
   followed_file.remember(capture.last_seen_at());
   if (follower.events_.following) follower.events_.following(capture.last_txid(), after_gap);
@@ -195,7 +201,8 @@ void Follower::Session::step() {
   capture_now(index, handover->in_gate());
   flush_when_due();
   hold_the_ceiling(index);
-  const HandoverAction action = handover->next(view(index), outcome);
+  const WalView seen = view(index);
+  const HandoverAction action = handover->next(seen, outcome);
   outcome = HandoverOutcome{};
   if (action != HandoverAction::kWait) {
     outcome = perform(action);
@@ -204,7 +211,11 @@ void Follower::Session::step() {
   let_go_of_checkpoint_lock();
   if (scan && !handover->in_gate() && scan_slice()) return;
   publish(index);
-  sleep(handover->wait(), index);
+  if (may_rest(seen, index)) {
+    may_rest_at = index.header.change;
+  } else {
+    sleep(handover->wait(), index);
+  }
 }
 
 // False: not everything is captured, for lack of room or because the line is lost (then a scan has begun).
@@ -283,12 +294,14 @@ void Follower::Session::sleep(milliseconds duration, const WalIndex& index) {
   const bool owes = !part->batch.empty() || capture.position() != index.header.max_frame;
   if (owes) duration = std::min(duration, kQuietLook);
   if (!announced) duration = std::min(duration, kBusyStep);  // somebody waits for the first state
+  int wake = -1;
   {
     const std::lock_guard lock(follower.mutex_);
     if (follower.stopping_ || follower.sync_asked_ > follower.sync_answered_) return;
     if (follower.wish_ != HandoverWish::kNothing) duration = std::min(duration, kBusyStep);
+    wake = follower.wake_descriptor_locked();
   }
-  pollfd waiting[2] = {{follower.wake_.fd(), POLLIN, 0}, {wal_watch.fd(), POLLIN, 0}};
+  pollfd waiting[2] = {{wake, POLLIN, 0}, {watch_descriptor(), POLLIN, 0}};
   const bool quiet = duration > kBusyStep || on_read_zero;
   const SteadyTime end = follower.clock_.steady() + duration;
   int events = 0;
@@ -298,8 +311,66 @@ void Follower::Session::sleep(milliseconds duration, const WalIndex& index) {
     events = ::poll(waiting, quiet ? 2 : 1, static_cast<int>(look.count()));
   } while (events == 0 && follower.clock_.steady() < end && !guard.stirs(index.header.change));
   // Before the next look at the WAL, never after it: no write is missed.
-  if (quiet) wal_watch.drain();
-  follower.wake_.drain();
+  if (quiet && wal_watch) wal_watch->drain();
+  follower.wake_->drain();
+}
+
+// -1: there are too many instances of inotify already.
+int Follower::Session::watch_descriptor() {
+  if (wal_watch) return wal_watch->fd();
+  RestWatch* const rest = follower.options_.rest;
+  if (rest != nullptr) {
+    watch_turn = rest->own_instances().try_enter();
+    if (!watch_turn) return -1;
+  }
+  wal_watch.emplace(follower.options_.database + "-wal");
+  return wal_watch->fd();
+}
+
+// Everything is archived, and it was quiet for a while.
+bool Follower::Session::may_rest(const WalView& seen, const WalIndex& index) {
+  if (!can_rest || !announced || scan) return false;
+  if (seen.now - handover->changed_at() < follower.options_.rest_after || seen.now < no_rest_before)
+    return false;
+  const bool captured = part->batch.empty() && !segment_open && capture.position() == index.header.max_frame;
+  return captured && handover->may_rest(seen) && uploader.idle() && uploader.spooled() == 0 &&
+         uploader.archived() >= capture.last_txid();
+}
+
+// What is watched without a thread: a write to the WAL, the file's name, the locks of a foreign checkpoint,
+// and that somebody asks for something. False: there is something to do. The last thing that this thread does
+// here.
+bool Follower::Session::lie_down(const std::function<void()>& awake) {
+  guard.rest();
+  capture.give_back_memory();
+  uploader.give_back_memory();
+  part = std::make_unique<SegmentPart>();
+  wal_watch.reset();
+  watch_turn.give_back();
+  const FollowOptions& options = follower.options_;
+  const SteadyTime now = follower.clock_.steady();
+  // Not all of a process at the same time.
+  const auto longest = kShortestRest + kShortestRest * (std::hash<std::string>()(options.database) % 64) / 64;
+  const std::lock_guard lock(follower.mutex_);
+  const bool asked = follower.stopping_ || follower.sync_asked_ > follower.sync_answered_ ||
+                     follower.wish_ != HandoverWish::kNothing;
+  if (asked) return false;
+  follower.resting_ = options.rest->begin({.written = options.database + "-wal",
+                                           .replaced = options.database,
+                                           .stirs =
+                                               [this, change = *may_rest_at, first = true]() mutable {
+                                                 const bool moved =
+                                                     std::exchange(first, false) && guard.has_moved();
+                                                 return moved || guard.stirs(change);
+                                               },
+                                           .until = std::chrono::steady_clock::now() + longest,
+                                           .awake = awake});
+  if (follower.resting_ == 0) {
+    no_rest_before = now + kShortestRest;
+    return false;
+  }
+  follower.wake_.reset();
+  return true;
 }
 
 bool Follower::Session::flush_due() const {

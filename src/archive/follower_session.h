@@ -26,11 +26,10 @@ struct Follower::Session {
         until(run_until),
         catalogue(Catalogue::load(owner.store_)),
         guard(owner.options_.database),
-        wal_watch(owner.options_.database + "-wal"),
         page_size(guard.page_size()),
         ledger(LedgerOptions{owner.options_.state_folder, page_size}),
         capture(guard, ledger, owner.clock_, FrameCapture::Options{.page_size = page_size}),
-        line(owner.store_, catalogue, page_size, owner.options_.fence, ledger,
+        line(owner.store_, *catalogue, page_size, owner.options_.fence, ledger,
              owner.options_.anew ? LineEnd::Begin::kAnew : LineEnd::Begin::kWhereItEnds),
         followed_file(owner.options_.state_folder, owner.store_.describe(), owner.options_.database),
         uploader(owner.store_, line.last(),
@@ -47,7 +46,8 @@ struct Follower::Session {
     if (follower.events_.gate) follower.events_.gate(false);
   }
 
-  bool run();
+  // As Follower's.
+  std::optional<bool> go_on(const std::function<void()>& awake);
 
   // Beginning.
   void attach();
@@ -57,7 +57,8 @@ struct Follower::Session {
   void end_scan();
 
   // Following.
-  void follow();
+  enum class Pause { kStopped, kRest };
+  Pause follow(const std::function<void()>& awake);
   void step();
   bool capture_now(const WalIndex& index, bool force);
   bool close_open_segment(bool force);
@@ -75,6 +76,9 @@ struct Follower::Session {
   void let_go_of_checkpoint_lock();
   WalView view(const WalIndex& index);
   void sleep(std::chrono::milliseconds duration, const WalIndex& index);
+  int watch_descriptor();
+  bool may_rest(const WalView& seen, const WalIndex& index);
+  bool lie_down(const std::function<void()>& awake);
 
   // Segments.
   void flush_when_due();
@@ -105,9 +109,10 @@ struct Follower::Session {
   static constexpr int kTriesOfABackup = 5;
   Follower& follower;
   Until until;
-  Catalogue catalogue;
+  std::optional<Catalogue> catalogue;  // until following is announced
   WalGuard guard;
-  FileWatch wal_watch;
+  std::optional<FileWatch> wal_watch;  // once it slept, where it has a turn
+  Turnstile::Turn watch_turn;
   std::uint32_t page_size;
   Ledger ledger;
   FrameCapture capture;
@@ -123,6 +128,9 @@ struct Follower::Session {
   std::optional<Txid> first_goal;  // archived: then following is announced
   // The pin was taken when everything was copied back: the WAL may be restarted once.
   bool on_read_zero = false;
+  bool can_rest = false;
+  std::optional<std::uint32_t> may_rest_at;  // nothing is to be done while the index shows this change
+  SteadyTime no_rest_before{};
   bool segment_open = false;  // parts of it were submitted
   bool zero_salts_reported = false, announced = false, after_gap = false;
   // Why the line forked, if what is scanned differs at all.

@@ -181,6 +181,15 @@ bool Handover::rests(const WalView& seen) const {
   return resting_generation_ == seen.generation && resting_frame_ == seen.max_frame;
 }
 
+bool Handover::may_rest(const WalView& seen) const {
+  if (step_ != Step::kIdle || in_gate_ || holding_ || proof_owed_ || seen.checkpoint_waits) return false;
+  if (seen.wish != HandoverWish::kNothing || seen.now < alert_until_) return false;
+  if (seen.max_frame == 0 || rests(seen)) return true;
+  const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;
+  return mark_generation_ == seen.generation && (tried || seen.backfilled >= seen.max_frame) &&
+         seen.max_frame <= options_.wal_limit_frames && !seen.zero_salt_frames;
+}
+
 bool Handover::gate_due(const WalView& seen) const {
   // While the store is slower than the writers the WAL waits, not our memory.
   if (seen.now < retry_at_ || seen.max_frame == 0 || seen.captured < seen.max_frame) return false;

@@ -96,6 +96,9 @@ class Handover {
 
   bool proof_owed() const { return proof_owed_; }
   bool holds_checkpoint_lock() const { return holding_; }
+  // Nothing is to be done until somebody writes, checkpoints or asks.
+  bool may_rest(const WalView& seen) const;
+  SteadyTime changed_at() const { return changed_at_; }  // when a commit was last seen
   // All is copied back, and our mark lets the next commit begin the WAL anew.
   bool rests(const WalView& seen) const;
   // Also while the answer to kEnterGate is still owed.
