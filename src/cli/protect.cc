@@ -21,6 +21,7 @@
 #include "cli/stop_signal.h"
 #include "cli/supervise_linux.h"
 #include "operate/followable.h"
+#include "sqlite/connection.h"
 
 namespace litewright {
 namespace {
@@ -92,6 +93,7 @@ FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateC
 int archive_until_stopped(const Invocation& invocation, const ArchivePlace& place, GateClock& gate) {
   const Session& session = invocation.session;
   const StopSignal stop;
+  take_little_memory_for_connections();
   EventPrinter printer(session.output, session.clock);
   SelfEndTimer last_resort;
   ArchiverOptions options;
