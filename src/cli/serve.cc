@@ -12,6 +12,7 @@
 
 #include "archive/state_folder.h"
 #include "base/host_name.h"
+#include "base/process_memory_linux.h"
 #include "base/service_notify_linux.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
@@ -23,6 +24,7 @@
 #include "serve/daemon.h"
 #include "serve/flight_recorder.h"
 #include "serve/web_service.h"
+#include "sqlite/connection.h"
 
 namespace litewright {
 namespace {
@@ -283,8 +285,11 @@ int run_serve(const Invocation& invocation) {
   SuperviseOptions options;
   options.reloads = true;
   options.notice = [&output](const char* text) { output.note(text); };
-  return supervise(options,
-                   [&](GateClock& gate, int) { return Serving(invocation, plan, notify, gate).run(); });
+  return supervise(options, [&](GateClock& gate, int) {
+    keep_heap_small();
+    take_little_memory_for_connections();
+    return Serving(invocation, plan, notify, gate).run();
+  });
 }
 
 }  // namespace

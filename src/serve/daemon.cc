@@ -21,20 +21,22 @@ Daemon::Daemon(const std::shared_ptr<const Configuration>& configuration,
                const DaemonSurroundings& surroundings)
     : around_(surroundings),
       file_(configuration->file.string()),
+      commons_(around_.state_folder),
       looks_(around_.board, around_.clock, around_.state_folder),
       jobs_(around_.state_folder, {around_.board, around_.clock, around_.run, around_.log}),
-      fleet_(around_.state_folder,
-             {around_.board, around_.gates, files_, around_.clock, around_.log, around_.reported_pid},
-             {.joined =
-                  [this](const Member& member) {
-                    looks_.join(member);
-                    jobs_.join(member);
-                  },
-              .left =
-                  [this](const Member& member) {
-                    looks_.leave(member.name);
-                    jobs_.leave(member);
-                  }}) {
+      fleet_(
+          around_.state_folder,
+          {around_.board, around_.gates, files_, commons_, around_.clock, around_.log, around_.reported_pid},
+          {.joined =
+               [this](const Member& member) {
+                 looks_.join(member);
+                 jobs_.join(member);
+               },
+           .left =
+               [this](const Member& member) {
+                 looks_.leave(member.name);
+                 jobs_.leave(member);
+               }}) {
   looks_.begin();
   jobs_.begin();
   scan_.use(configuration);

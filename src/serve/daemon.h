@@ -57,6 +57,7 @@ class Daemon {
   std::string file_;
   std::shared_ptr<const Configuration> in_force_;  // that whose databases are guarded; null at first
   GuardedFiles files_;
+  GuardCommons commons_;
   FileLooks looks_;
   JobRunner jobs_;
   Fleet fleet_;

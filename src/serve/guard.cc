@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "archive/archiver.h"
 #include "base/error.h"
 #include "base/time_text.h"
 #include "operate/followable.h"
@@ -21,8 +21,10 @@ constexpr milliseconds kLongestPause{30'000};
 constexpr milliseconds kLongestWhileMissing{2'000};  // looking for a file costs nothing
 
 constexpr const char* kWaiting = "guard.waiting";
+constexpr int kBeginAtATime = 8;
+constexpr int kRetentionAtATime = 2;
 
-ArchiverOptions archiver_options(const GuardOptions& guard, int reported_pid) {
+ArchiverOptions archiver_options(const GuardOptions& guard, GuardCommons& commons, int reported_pid) {
   ArchiverOptions options;
   options.follow.database = guard.path;
   options.follow.state_folder = guard.state_folder;
@@ -31,6 +33,10 @@ ArchiverOptions archiver_options(const GuardOptions& guard, int reported_pid) {
   options.spool_bytes = guard.spool_bytes;
   options.reported_pid = reported_pid;
   if (!guard.keep.empty()) options.retention.rules = guard.keep;
+  options.retention.turns = &commons.retention;
+  options.rest = &commons.rest;
+  options.desk = &commons.desk;
+  options.follow_locks = commons.follow_locks;
   return options;
 }
 
@@ -51,85 +57,69 @@ GuardedFiles::Claim::~Claim() {
   files_.open_.erase(file_);
 }
 
+GuardCommons::GuardCommons(const std::string& state_folder)
+    : desk(state_folder),
+      follow_locks(std::make_shared<FollowLockFile>(state_folder)),
+      beginnings(kBeginAtATime),
+      retention(kRetentionAtATime) {}
+
+// From the first look at the file to the end of its archiver.
+struct Guard::Stay {
+  Stay(const GuardOptions& options, const GuardSurroundings& around)
+      : claim(around.files, options.path), gate(around.gates) {}
+  GuardedFiles::Claim claim;
+  std::unique_ptr<ObjectStore> store;
+  OpenGates::Gate gate;
+  std::optional<Archiver> archiver;
+};
+
 Guard::Guard(GuardOptions options, const GuardSurroundings& surroundings)
-    : options_(std::move(options)), around_(surroundings) {
+    : options_(std::move(options)), around_(surroundings), pause_(kFirstPause) {
   around_.board.join(options_.name, [this](DatabaseStatus& status) {
     status.path = options_.path;
     status.archive = options_.archive;
     status.guard = GuardState::kStarting;
     status.trouble.clear();
   });
-  thread_ = std::thread([this] { run(); });
+  lane_ = std::make_unique<ArchiverLane>(
+      around_.commons.rest,
+      ArchiverLane::Options{.make = [this](ArchiverLane& lane) { return make(lane); },
+                            .failed = [this](const Error& error) { return pause_after(error); },
+                            .over =
+                                [this] {
+                                  state(GuardState::kStopped);
+                                  left_ = true;
+                                },
+                            .beginnings = &around_.commons.beginnings});
 }
 
-Guard::~Guard() {
-  stop();
-  thread_.join();
-}
+Guard::~Guard() { lane_.reset(); }
 
-void Guard::stop() {
-  const std::lock_guard lock(mutex_);
-  stopping_ = true;
-  if (archiver_ != nullptr) archiver_->stop();
-  changed_.notify_all();
-}
+void Guard::stop() { lane_->stop(); }
 
 void Guard::hurry() {
-  const std::lock_guard lock(mutex_);
-  stopping_ = hurried_ = true;
-  if (archiver_ != nullptr) archiver_->hurry();
-  changed_.notify_all();
+  lane_->stop();
+  lane_->hurry();
 }
 
-void Guard::run() {
-  milliseconds pause = kFirstPause;
-  while (true) {
-    const SteadyTime began = around_.clock.steady();
-    try {
-      follow();
-      break;
-    } catch (const Error& error) {
-      if (around_.clock.steady() - began > kLongestPause) pause = kFirstPause;
-      wait_after(error, pause);
-    } catch (const std::exception& error) {
-      wait_after(Error(ErrorCode::kInternal, error.what()), pause);
-    }
-    const std::lock_guard lock(mutex_);
-    if (stopping_) break;
-  }
-  state(GuardState::kStopped);
-  left_ = true;
-}
-
-// Until stop(). Throws what is in the way at its beginning.
-void Guard::follow() {
-  const GuardedFiles::Claim claim(around_.files, options_.path);
+// Throws what is in the way at its beginning.
+std::shared_ptr<Archiver> Guard::make(ArchiverLane& lane) {
+  began_ = around_.clock.steady();
+  const auto stay = std::make_shared<Stay>(options_, around_);
   require_followable(options_.path);
-  const auto store = open_store(options_.archive);
-  OpenGates::Gate gate(around_.gates);
-  Archiver archiver(*store, around_.clock, archiver_options(options_, around_.reported_pid), events(gate));
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) return;
-    archiver_ = &archiver;
-  }
-  const auto let_go = [this] {
-    const std::lock_guard lock(mutex_);
-    archiver_ = nullptr;
-  };
-  try {
-    archiver.protect();
-  } catch (...) {
-    let_go();
-    throw;
-  }
-  let_go();
-  publish(archiver.status());
+  stay->store = open_store(options_.archive);
+  stay->archiver.emplace(*stay->store, around_.clock,
+                         archiver_options(options_, around_.commons, around_.reported_pid),
+                         events(lane, stay->gate));
+  return {stay, &*stay->archiver};
 }
 
-FollowEvents Guard::events(OpenGates::Gate& gate) {
+FollowEvents Guard::events(ArchiverLane& lane, OpenGates::Gate& gate) {
   FollowEvents events;
-  events.following = [this](Txid txid, bool reconciled) { follows(txid, reconciled); };
+  events.following = [this, &lane](Txid txid, bool reconciled) {
+    lane.begun();
+    follows(txid, reconciled);
+  };
   events.stored = [this](Txid txid, std::uint64_t bytes) {
     stored_bytes_ += bytes;
     around_.board.update(options_.name, [&](DatabaseStatus& status) {
@@ -167,15 +157,13 @@ void Guard::follows(Txid txid, bool reconciled) {
                .fields = {{"txid", txid.value}, {"reconciled", reconciled}, {"archive", options_.archive}}});
 }
 
-// More slowly each time; said once as long as it is the same.
-void Guard::wait_after(const Error& error, milliseconds& pause) {
+// Longer each time; said once as long as it is the same.
+milliseconds Guard::pause_after(const Error& error) {
+  if (around_.clock.steady() - began_ > kLongestPause) pause_ = kFirstPause;
   const std::string trouble =
       error.hint().empty() ? error.what() : fmt::format("{} ({})", error.what(), error.hint());
   const auto known = around_.board.find(options_.name);
   const bool said = known && known->guard == GuardState::kWaiting && known->trouble == trouble;
-  std::unique_lock lock(mutex_);
-  if (stopping_) return;
-  lock.unlock();
   if (!said) {
     state(GuardState::kWaiting, trouble);
     tell({.id = kWaiting,
@@ -184,10 +172,8 @@ void Guard::wait_after(const Error& error, milliseconds& pause) {
           .meaning = "the database is not guarded, and what is committed is not archived: " + trouble,
           .remedy = "litewright check " + options_.path});
   }
-  lock.lock();
-  changed_.wait_for(lock, pause, [this] { return stopping_; });
   const bool missing = error.code() == ErrorCode::kNoDatabase;
-  pause = std::min(pause * 2, missing ? kLongestWhileMissing : kLongestPause);
+  return std::exchange(pause_, std::min(pause_ * 2, missing ? kLongestWhileMissing : kLongestPause));
 }
 
 void Guard::state(GuardState state, const std::string& trouble) {
@@ -202,8 +188,7 @@ void Guard::tell(const Finding& finding) {
 }
 
 void Guard::publish() {
-  const std::lock_guard lock(mutex_);
-  if (archiver_ != nullptr) publish(archiver_->status());
+  if (const auto archiver = lane_->archiver()) publish(archiver->status());
 }
 
 void Guard::publish(const FollowStatus& now) {

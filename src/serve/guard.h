@@ -1,16 +1,15 @@
-// One database under guard: its archiver on a thread of its own, begun again and again where it can't begin,
+// One database under guard: its archiver in a lane of its own, begun again and again where it can't begin,
 // and what comes of it on the status board. The only file of the daemon that knows Archiver.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 
-#include "archive/follower.h"
+#include "archive/archiver_lane.h"
 #include "archive/keep_rules.h"
 #include "base/clock.h"
 #include "serve/daemon_log.h"
@@ -18,8 +17,6 @@
 #include "serve/status_board.h"
 
 namespace litewright {
-
-class Archiver;
 
 // What a guard is made of: another one of these is another guard.
 struct GuardOptions {
@@ -54,11 +51,22 @@ class GuardedFiles {
   std::set<std::pair<std::uint64_t, std::uint64_t>> open_;  // device, inode
 };
 
+// What all guards of the process share, so that a thousand cost little.
+struct GuardCommons {
+  explicit GuardCommons(const std::string& state_folder);
+
+  RestWatch rest;
+  OwnerDesk desk;
+  std::shared_ptr<FollowLockFile> follow_locks;
+  Turnstile beginnings, retention;
+};
+
 // Borrowed; outlives all guards.
 struct GuardSurroundings {
   StatusBoard& board;
   OpenGates& gates;
   GuardedFiles& files;
+  GuardCommons& commons;
   const Clock& clock;
   DaemonLog log;
   int reported_pid = 0;  // whom to stop: named to others who want the archive
@@ -84,11 +92,11 @@ class Guard {
   void publish();
 
  private:
-  void run();
-  void follow();
-  FollowEvents events(OpenGates::Gate& gate);
+  struct Stay;
+  std::shared_ptr<Archiver> make(ArchiverLane& lane);
+  FollowEvents events(ArchiverLane& lane, OpenGates::Gate& gate);
   void follows(Txid txid, bool reconciled);
-  void wait_after(const Error& error, std::chrono::milliseconds& pause);
+  std::chrono::milliseconds pause_after(const Error& error);
   void state(GuardState state, const std::string& trouble = "");
   void tell(const Finding& finding);
   void publish(const FollowStatus& status);
@@ -97,12 +105,12 @@ class Guard {
   GuardSurroundings around_;
   std::atomic<bool> left_ = false;
   std::atomic<std::uint64_t> stored_bytes_ = 0;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool stopping_ = false, hurried_ = false;
-  Archiver* archiver_ = nullptr;                         // while it protects
-  std::uint64_t commits_before_ = 0, commits_last_ = 0;  // each follower counts from 0
-  std::thread thread_;
+  // Of the lane's thread:
+  std::chrono::milliseconds pause_;
+  SteadyTime began_{};
+  // Of who publishes: each follower counts from 0.
+  std::uint64_t commits_before_ = 0, commits_last_ = 0;
+  std::unique_ptr<ArchiverLane> lane_;
 };
 
 }  // namespace litewright
