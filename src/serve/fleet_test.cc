@@ -21,12 +21,15 @@ class FleetTest : public ::testing::Test {
  protected:
   FleetTest() {
     fs::create_directory(folder_.path("data"));
-    fs::create_directory(folder_.path("state"));
     configure("glob = \"" + folder_.path("data") + "/*.db\"");
   }
   ~FleetTest() override {
     fleet_.stop();
     until([this] { return fleet_.has_left(); });
+  }
+  static std::string made(const std::string& folder) {
+    fs::create_directory(folder);
+    return folder;
   }
   void configure(const std::string& database) {
     configuration_ = std::make_shared<const Configuration>(
@@ -53,10 +56,12 @@ class FleetTest : public ::testing::Test {
   StatusBoard board_{clock_};
   OpenGates gates_{clock_, {.oldest = [](SteadyTime) {}, .none = [] {}, .databases = [](bool) {}}};
   GuardedFiles files_;
+  std::string state_ = made(folder_.path("state"));
+  GuardCommons commons_{state_};
   std::vector<std::string> joined_, left_;
   std::shared_ptr<const Configuration> configuration_;
-  Fleet fleet_{folder_.path("state"),
-               {board_, gates_, files_, clock_, [](const LogEntry&) {}},
+  Fleet fleet_{state_,
+               {board_, gates_, files_, commons_, clock_, [](const LogEntry&) {}},
                {.joined = [this](const Member& member) { joined_.push_back(member.name); },
                 .left = [this](const Member& member) { left_.push_back(member.name); }}};
 };

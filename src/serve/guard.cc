@@ -194,6 +194,10 @@ void Guard::publish() {
 void Guard::publish(const FollowStatus& now) {
   if (now.capture.commits < commits_last_) commits_before_ += commits_last_;
   commits_last_ = now.capture.commits;
+  const Published figures{now.captured, now.archived, commits_before_ + commits_last_, now.handover.gates,
+                          now.handover.gates_failed};
+  if (published_ == figures) return;  // most of a thousand, each second
+  published_ = figures;
   around_.board.update(options_.name, [&](DatabaseStatus& status) {
     status.captured = std::max(status.captured, now.captured);
     status.archived = std::max(status.archived, now.archived);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -110,6 +111,12 @@ class Guard {
   SteadyTime began_{};
   // Of who publishes: each follower counts from 0.
   std::uint64_t commits_before_ = 0, commits_last_ = 0;
+  struct Published {
+    Txid captured, archived;
+    std::uint64_t commits = 0, gates = 0, gates_failed = 0;
+    bool operator==(const Published&) const = default;
+  };
+  std::optional<Published> published_;
   std::unique_ptr<ArchiverLane> lane_;
 };
 
