@@ -77,9 +77,10 @@ def main():
     parser.add_argument("--program", type=pathlib.Path, default=HERE.parent / "build/release/harness/follow_many")
     parser.add_argument("--litewright", type=pathlib.Path, default=HERE.parent / "build/release/litewright")
     chosen = parser.parse_args()
-    limit = chosen.databases * 16 + 1000
-    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, max(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard < chosen.databases * 5:
+        sys.exit("%d databases need %d descriptors, and the limit is %d" % (chosen.databases, chosen.databases * 5, hard))
     with tempfile.TemporaryDirectory(prefix="litewright-many-") as name:
         folder = pathlib.Path(name)
         paths = make_databases(folder, chosen.databases)
