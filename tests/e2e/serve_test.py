@@ -132,7 +132,7 @@ schedule.hourly = "every 1s"
 path = "{other}"
 schedule.daily = "every 2s"
 """
-    rounds = 30 if context.long else 3
+    rounds = 30 if context.long else 2
     for _ in range(rounds):
         served = Serve(context, jobs)
         end = time.monotonic() + context.random.uniform(0, 3)
@@ -341,7 +341,7 @@ TESTS = [
     Test("serve guards what the configuration means as it changes", guards, 10),
     Test("serve runs plans by schedule and is killed in the midst", runs_by_schedule, 15),
     Test("serve is killed at any moment", killed_at_any_moment, 25, 200),
-    Test("serve with a store that hangs guards the others", hung_store, 8),
+    Test("serve with a store that hangs guards the others", hung_store, 12),
     Test("serve leaves though a store hangs", leaves, 6),
     Test("serve's process is killed and begins again", begins_again, 6),
     Test("serve is stopped in the gate", stopped_in_the_gate, 10),
