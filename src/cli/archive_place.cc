@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "cli/keep_options.h"
 #include "config/configuration.h"
 #include "store/open_store.h"
 
@@ -13,13 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string configured_archive(const Invocation& invocation, const fs::path& database) {
+// That of --config where the command has it, else that of the usual places.
+Configuration configuration_of(const Invocation& invocation) {
   std::optional<std::string> file;
   if (std::ranges::find(invocation.command.options, "config", &Option::name) !=
       invocation.command.options.end()) {
     file = invocation.value("config");
   }
-  return find_configuration(file).archive_of(database);
+  return find_configuration(file);
 }
 
 }  // namespace
@@ -37,9 +39,18 @@ ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file) {
   place.database = fs::canonical(location.path, missing);
   if (missing) place.database = fs::absolute(location.path).lexically_normal();
   place.display = location.display;
-  place.archive = invocation.value("archive").value_or(configured_archive(invocation, place.database));
+  place.archive =
+      invocation.value("archive").value_or(configuration_of(invocation).archive_of(place.database));
   place.store = open_store(place.archive);
   return place;
+}
+
+KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& place) {
+  const KeepRules given = keep_rules_given(invocation);
+  if (!given.empty()) return given;
+  const Configuration configuration = configuration_of(invocation);
+  const DatabaseSettings* settings = configuration.of(place.database);
+  return settings == nullptr || settings->keep.empty() ? default_keep_rules() : settings->keep;
 }
 
 void require_archive(const ArchivePlace& place) {

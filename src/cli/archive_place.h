@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "archive/keep_rules.h"
 #include "cli/command.h"
 #include "store/object_store.h"
 
@@ -22,6 +23,10 @@ enum class DatabaseFile { kMustExist, kMayBeMissing };
 // --archive, else DB-archive beside the database. Throws Error{kUsage} for a store that this build has no
 // driver for, Error{kNoDatabase|kPermission} where the database must exist and doesn't.
 ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file);
+
+// Which of its restore points stay: by the command line, else by litewright.toml, else by default. For a
+// command with keep_options().
+KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& place);
 
 // Throws Error{kNoDatabase} with a hint where nothing was ever archived at that place.
 void require_archive(const ArchivePlace& place);

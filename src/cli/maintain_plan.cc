@@ -189,7 +189,7 @@ PlanWish plan_wish(const Invocation& invocation, const ArchivePlace& place) {
   }
   wish.options = {"--archive", place.archive};
   wish.busy_hours = in_busy_hours(invocation, place);
-  if (const auto config = invocation.value("config")) wish.check_options = {"--config", *config};
+  if (const auto config = invocation.value("config")) wish.config_options = {"--config", *config};
   const Configuration configuration = find_configuration(invocation.value("config"));
   if (const DatabaseSettings* settings = configuration.of(place.database)) {
     const auto command = [settings](const char* key) {

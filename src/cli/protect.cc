@@ -104,7 +104,7 @@ int archive_until_stopped(const Invocation& invocation, const ArchivePlace& plac
   if (const auto ceiling = invocation.value("wal-ceiling"))
     options.follow.wal_ceiling_bytes = parse_size(*ceiling);
   if (const auto spool = invocation.value("spool")) options.spool_bytes = parse_size(*spool);
-  if (const KeepRules rules = keep_rules_given(invocation); !rules.empty()) options.retention.rules = rules;
+  options.retention.rules = archive_keep_rules(invocation, place);
   // For tests, which can't wait for minutes.
   if (const auto every = session.environment("LITEWRIGHT_RETENTION_EVERY")) {
     options.retention.look_every = options.retention.judge_every =

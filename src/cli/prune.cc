@@ -17,6 +17,10 @@ std::vector<Option> prune_options() {
   options.push_back({.name = "dry-run", .help = "say what would go, and touch nothing"});
   options.push_back(
       {.name = "points", .help = "of an archive: list each point that stays, and by which rule"});
+  options.push_back({.name = "config",
+                     .value = "FILE",
+                     .help = "litewright.toml, whose keep rules hold where none is given (default ./, then "
+                             "/etc/litewright/)"});
   for (Option& option : prune_copy_options()) options.push_back(std::move(option));
   return options;
 }
@@ -29,7 +33,8 @@ Command prune_command() {
        .summary = "forget restore points by rules",
        .description =
            "Of an archive: keeps the restore points that the rules name, and what it takes to restore them; "
-           "all others can no longer be restored. Without a rule: every commit for 24 hours, one a minute "
+           "all others can no longer be restored. Without a rule those that litewright.toml has for it, "
+           "else: every commit for 24 hours, one a minute "
            "for "
            "7 days, one an hour for 30 days, one a day for a year, as a running archiver (litewright "
            "protect) "

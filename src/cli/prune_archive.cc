@@ -12,7 +12,6 @@
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
-#include "cli/keep_options.h"
 #include "cli/prune_archive.h"
 
 namespace litewright {
@@ -154,8 +153,7 @@ int run_prune_archive(const Invocation& invocation) {
   require_archive(place);
   Output& output = invocation.session.output;
   const bool dry_run = invocation.flag("dry-run");
-  KeepRules rules = keep_rules_given(invocation);
-  if (rules.empty()) rules = default_keep_rules();
+  const KeepRules rules = archive_keep_rules(invocation, place);
   const WallTime now = invocation.session.clock.wall();
   ordered_json points = ordered_json::array();
   const auto note_point = [&](const CommitRecord& commit, KeepReason reason) {

@@ -24,7 +24,8 @@ class Steps {
     std::vector<std::string> line = {std::move(command), wish_.database};
     line.insert(line.end(), words.begin(), words.end());
     if (line[0] != "schema") line.insert(line.end(), wish_.options.begin(), wish_.options.end());
-    if (line[0] == "check") line.insert(line.end(), wish_.check_options.begin(), wish_.check_options.end());
+    if (line[0] == "check" || line[0] == "prune")
+      line.insert(line.end(), wish_.config_options.begin(), wish_.config_options.end());
     steps_.push_back({.name = std::move(name), .words = std::move(line)});
     return steps_.back();
   }

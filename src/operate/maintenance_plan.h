@@ -29,9 +29,9 @@ struct PlanStep {
 
 struct PlanWish {
   PlanName name = PlanName::kDaily;
-  std::string database = {};                    // for the command lines, as it was named
-  std::vector<std::string> options = {};        // for all but schema: --archive X
-  std::vector<std::string> check_options = {};  // for check: --config Y
+  std::string database = {};                     // for the command lines, as it was named
+  std::vector<std::string> options = {};         // for all but schema: --archive X
+  std::vector<std::string> config_options = {};  // for check and prune: --config Y
   std::string service_stop = {}, service_start = {};
   std::string copies = {}, cold = {};  // folders; empty: none
   bool has_archive = false;            // there is one: else nothing is to be verified yet

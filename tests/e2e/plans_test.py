@@ -145,6 +145,26 @@ start = "echo start >> {marks}"
     check(jobs == ["hourly", "monthly", "monthly", "weekly"], f"{jobs}")
 
 
+def prunes_as_configured(context):
+    """A plan forgets what litewright.toml lets go, not what the default rules would; so does prune itself."""
+    path, config = shop(context), context.path("litewright.toml")
+    pathlib.Path(config).write_text(f'[[database]]\npath = "{path}"\nkeep.last = 2\n')
+    points = lambda: len(context.command("log", path, "--all", "--json").json["commits"])
+    for n in range(4):
+        run_sql(path, f"CREATE TABLE t{n}(x)")
+        context.command("backup", path)
+    check(points() >= 4, f"{points()} points")
+    context.command("prune", path)
+    check(points() >= 4, f"{points()} points are left by the default rules")
+    report = context.command("maintain", path, "daily", "--config", config, "--json", status=None).json
+    steps = {step["name"]: step for step in report["steps"]}
+    check(steps["prune"]["result"] == "done" and points() == 2, f"{points()} points are left; {steps['prune']}")
+    run_sql(path, "CREATE TABLE more(x)")
+    context.command("backup", path)
+    context.command("prune", path, "--config", config)
+    check(points() == 2, f"{points()} points are left")
+
+
 def damage_stops_vacuum(context):
     """The check comes first; the application is started again whatever happens; the status says critical."""
     path = shop(context)
@@ -199,6 +219,7 @@ TESTS = [
     Test("maintain rows archive: to a table, a database, a file; what others point at stays", archives_rows, 6),
     Test("maintain daily: each step with before and after, in the history and the health log", daily, 5),
     Test("maintain weekly stops and starts the application, monthly drills and compares the schema", weekly_and_monthly, 8),
+    Test("a plan prunes by the rules of litewright.toml", prunes_as_configured, 4),
     Test("a plan that finds damage does not VACUUM, and starts the application again", damage_stops_vacuum, 4),
     Test("a plan that was killed is shown as interrupted; told to end it starts the application first", ended_in_the_middle, 6),
 ]
