@@ -17,6 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::chrono::seconds kEndWithin{5};
 constexpr std::size_t kDefaultRuns = 50, kMostRuns = 1000;
 constexpr std::string_view kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -89,11 +90,20 @@ HttpAnswer findings(const HttpCall& call, const ApiContext& context) {
   });
 }
 
+// Who asked is gone when the daemon stops: what runs for the answer ends, too.
+RunOwnCommand runner(const ApiContext& context) {
+  return [&context](OwnCommand command) {
+    command.stop = [&context] { return context.stopping.load(); };
+    command.end_within = kEndWithin;
+    return context.actions.run_own_command(command);
+  };
+}
+
 // `words` are the command's, the database and --json among them.
 HttpAnswer command_later(ApiContext& context, std::vector<std::string> words, std::chrono::seconds limit) {
   return made_later([&context, words = std::move(words), limit] {
     const CommandSlots::Slot slot(context.commands);
-    return answer_of_command(context.actions.run_own_command, {.words = words, .time_limit = limit});
+    return answer_of_command(runner(context), {.words = words, .time_limit = limit});
   });
 }
 
@@ -168,7 +178,7 @@ HttpAnswer restore(const HttpCall& call, ApiContext& context) {
   if (wish.point.size() > 1) throw Error(ErrorCode::kUsage, "one of at, tx and point says what is restored");
   return made_later([&context, wish] {
     const CommandSlots::Slot slot(context.restores);
-    return answer_of_restore(context.actions.run_own_command, wish, context.actions.restore_folder);
+    return answer_of_restore(runner(context), wish, context.actions.restore_folder);
   });
 }
 

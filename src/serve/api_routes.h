@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -38,7 +39,8 @@ struct ApiContext {
   const StatusBoard& board;
   const Clock& clock;
   WebActions actions = {};
-  std::uint64_t life = 0;  // of this daemon: the first part of an event's id
+  std::uint64_t life = 0;              // of this daemon: the first part of an event's id
+  std::atomic<bool> stopping = false;  // commands that run for an answer are ended
   CommandSlots commands{2};
   CommandSlots restores{1};
 };

@@ -252,6 +252,17 @@ TEST(Api, SendsARestoredCopyThatHasNoNameAnyMore) {
   EXPECT_TRUE(std::filesystem::is_empty(folder.path("downloads")));
 }
 
+TEST(Api, EndsWhatRunsForAnAnswerWhenTheDaemonStops) {
+  WebSample web;
+  web.context.actions.run_own_command = [&web](const OwnCommand& command) {
+    EXPECT_FALSE(command.stop());
+    web.context.stopping = true;
+    EXPECT_TRUE(command.stop());
+    return OwnCommandResult{.status = 130, .stopped = true};
+  };
+  EXPECT_EQ(web.get("/api/v1/databases/shop/locks").status, 409);
+}
+
 TEST(Api, RunsOnlyAFewCommandsAtOnce) {
   WebSample web;
   int deepest = 0, status = 0;

@@ -81,6 +81,7 @@ CommandSlots::Slot::Slot(CommandSlots& slots) : slots_(slots) {
 void require_success(const OwnCommand& command, const OwnCommandResult& result) {
   const std::string name = command.words.empty() ? "" : command.words[0];
   if (result.over_time) throw Error(ErrorCode::kIo, fmt::format("litewright {} took too long", name));
+  if (result.over_output) throw Error(ErrorCode::kIo, fmt::format("litewright {} said too much", name));
   if (result.stopped) throw Error(ErrorCode::kLocked, fmt::format("litewright {} was stopped", name));
   if (result.status < kFirstFailure) return;
   const nlohmann::json said = last_line_of(result.output);

@@ -73,7 +73,10 @@ WebService::WebService(const WebOptions& options, const StatusBoard& board, cons
       [this](const HttpRequest& request) { return routes_->answer(request); }, options_.limits);
 }
 
-WebService::~WebService() = default;
+WebService::~WebService() {
+  context_.stopping = true;
+  server_.reset();
+}
 
 std::string WebService::address() const {
   const ListenAddress& address = server_->address();
