@@ -67,7 +67,7 @@ RestWatch::Id RestWatch::begin(Rest rest) {
   }
   const bool looks = rest.stirs != nullptr;
   const bool first_look = looks && looked_at_.empty();
-  if (first_look) next_look_ = std::chrono::steady_clock::now() + kLook;
+  if (first_look) next_look_ = std::chrono::steady_clock::now() + between_looks();
   begun_++;
   resting.deadline = deadlines_.emplace(rest.until, id);
   const bool sooner = resting.deadline == deadlines_.begin();
@@ -171,7 +171,7 @@ void RestWatch::take_woken(SteadyTime now, Awakes& over) {
 }
 
 void RestWatch::look(SteadyTime now, Awakes& over) {
-  next_look_ = now + kLook;
+  next_look_ = now + between_looks();
   std::vector<Id> stirring;
   const std::size_t all = looked_at_.size();
   std::size_t looks = std::min(all, std::max(kLooksAtATime, all / kMostTurns));

@@ -23,8 +23,10 @@ namespace litewright {
 
 class RestWatch {
  public:
-  // As often this many `stirs` are asked, in turn; more where one would else be asked less than every 2 s.
-  static constexpr std::chrono::milliseconds kLook{250};
+  // As often this many `stirs` are asked, in turn; more where one would else be asked less than every 2 s. A
+  // few are asked more often: whoever waits for one of them waits less.
+  static constexpr std::chrono::milliseconds kLook{250}, kLookAtFew{75};
+  static constexpr std::size_t kFew = 32;
   static constexpr std::size_t kLooksAtATime = 500, kMostTurns = 8;
 
   struct Rest {
@@ -70,6 +72,7 @@ class RestWatch {
   void run();
   int sleep_milliseconds() const;
   void read_events(Awakes& over);
+  std::chrono::milliseconds between_looks() const { return looked_at_.size() <= kFew ? kLookAtFew : kLook; }
   void look(SteadyTime now, Awakes& over);
   void give_back_memory();
   void take_woken(SteadyTime now, Awakes& over);
