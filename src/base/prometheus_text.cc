@@ -19,9 +19,11 @@ std::string escaped(std::string_view text) {
   return made;
 }
 
+constexpr double kLastWholeNumber = 9007199254740992;  // 2 to the 53rd: from there on a double skips some
+
 // Whole numbers to the last digit, as far as a double has them.
 std::string number(double value) {
-  if (std::abs(value) < 9e15 && value == std::floor(value)) return fmt::format("{:.0f}", value);
+  if (std::abs(value) <= kLastWholeNumber && value == std::floor(value)) return fmt::format("{:.0f}", value);
   return fmt::format("{:.13g}", value);
 }
 
