@@ -330,9 +330,9 @@ def delete_newest(folder, segments):
 
 
 def spoil_tables(folder, segments):
-    """The footer is whole, what the ledger is made of is not."""
+    """Header, run table and footer are whole (docs/formats/segment.md); what the ledger is made of is not."""
     content = bytearray((folder / segments[-2]).read_bytes())
-    content[56:-700] = bytes(byte ^ 0xff for byte in content[56:-700])
+    content[56:-416] = bytes(byte ^ 0xff for byte in content[56:-416])
     (folder / segments[-2]).write_bytes(content)
 
 
