@@ -20,7 +20,7 @@ docs 10 docs/commands.md
 e2e 200 tests/e2e/run.py
 fuzz 90 tests/fuzz/run.sh"
 # Only by name: the long loops of `make soak`.
-long_stages="soak 14400 tests/e2e/run.py"
+long_stages="soak 130000 tests/e2e/run.py"
 
 sources() { git ls-files -co --exclude-standard -- '*.h' '*.cc'; }
 
@@ -125,7 +125,11 @@ stage_docs() {
 
 stage_e2e() { tests/e2e/run.py build/release; }
 stage_fuzz() { build fuzz fuzzers && tests/fuzz/run.sh build/fuzz 10; }
-stage_soak() { build release litewright tests/harness/all && tests/e2e/run.py build/release --long; }
+# More than a day. Fewer: LITEWRIGHT_KILLS=200 LITEWRIGHT_CUTS=200 make soak
+stage_soak() {
+  export LITEWRIGHT_KILLS=${LITEWRIGHT_KILLS:-10000} LITEWRIGHT_CUTS=${LITEWRIGHT_CUTS:-10000}
+  build release litewright tests/harness/all && tests/e2e/run.py build/release --long
+}
 
 case ${1:-} in
   --stage) "stage_$2"; exit ;;

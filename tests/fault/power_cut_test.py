@@ -240,8 +240,8 @@ def control(context):
 
 
 TESTS = [
-    Test("the archive's disk loses power, and what sync reported is restorable", cuts({"archive"}), 25, 1500),
-    Test("the database's disk loses power, and what sync reported is restorable", cuts({"database"}), 25, 1500),
-    Test("one disk for both loses power, and what sync reported is restorable", cuts({"archive", "database"}), 25, 1500),
+    Test("the archive's disk loses power, and what sync reported is restorable", cuts({"archive"}), 25, 15000),
+    Test("the database's disk loses power, and what sync reported is restorable", cuts({"database"}), 25, 15000),
+    Test("one disk for both loses power, and what sync reported is restorable", cuts({"archive", "database"}), 25, 15000),
     Test("control: without fsync a power cut loses what sync reported", control, 15),
 ]

@@ -264,8 +264,8 @@ class Compact(Prune):
 
 
 TESTS = [
-    Test("prune and protect killed at random moments lose no named point", kills, 40, 3000),
-    Test("the archive's disk loses power while it is pruned, and named points are restorable", cuts, 30, 3000),
+    Test("prune and protect killed at random moments lose no named point", kills, 40, 15000),
+    Test("the archive's disk loses power while it is pruned, and named points are restorable", cuts, 30, 15000),
     Test("control: without fsync a power cut in prune loses a named point", control, 30),
     Test("prune survives every failing call", calls.every_call_fails(Prune()), 25, 3600),
     Test("compaction survives every failing call", calls.every_call_fails(Compact()), 25, 3600),

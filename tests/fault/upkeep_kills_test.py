@@ -167,6 +167,6 @@ def relocated(trial, folder):
 
 
 TESTS = [
-    Test("VACUUM, ANALYZE, rows archive, orphans killed at random: no row lost, none twice", interrupted, 30, 600),
+    Test("VACUUM, ANALYZE, rows archive, orphans killed at random: no row lost, none twice", interrupted, 30, 15000),
     Test("VACUUM, ANALYZE, rows archive, orphans on a full disk end clean", disk_full, 15, 120),
 ]
