@@ -32,7 +32,7 @@ CREATE TABLE orders(id INTEGER PRIMARY KEY, at TEXT, total REAL, note);
 CREATE TABLE items(id INTEGER PRIMARY KEY, order_id INTEGER REFERENCES orders(id) ON DELETE CASCADE, name TEXT);
 CREATE INDEX items_order ON items(order_id);
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM i WHERE n<3000)
-INSERT INTO orders SELECT n, datetime('now', '-'||n||' days'), n/7.0, CASE n%3 WHEN 0 THEN 'say "no", twice' WHEN 1 THEN x'00ff' END FROM i;
+INSERT INTO orders SELECT n, datetime('now', '-'||n||' days', '+6 hours'), n/7.0, CASE n%3 WHEN 0 THEN 'say "no", twice' WHEN 1 THEN x'00ff' END FROM i;
 INSERT INTO items SELECT id, id, 'thing '||id FROM orders WHERE id%100=0;
 """
 
