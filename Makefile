@@ -20,7 +20,7 @@ make packages       only installs what packages.txt names and the machine lacks
 JOBS=N limits the compilers at work (now $(JOBS)); OFFLINE=1 installs nothing.
 endef
 
-.PHONY: help packages build run test bench soak format tidy clean
+.PHONY: help packages tools build run test bench soak format tidy clean
 
 help:
 	$(info $(help_text))
@@ -38,13 +38,17 @@ build: packages
 run: build
 	@LITEWRIGHT=build/litewright examples/live_demo.sh $(if $(DB),"$(DB)")
 
-test: packages
+# Unpacked, not installed: the packages would start daemons. Without them their tests are skipped.
+tools:
+	@tests/unpack_packages.sh build/tools prometheus prometheus-alertmanager || true
+
+test: packages tools
 	@tests/run.sh $(STAGES)
 
 bench: build
 	@bench/run.py $(ARGS)
 
-soak: packages
+soak: packages tools
 	@tests/run.sh soak
 
 format: packages

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-from program import Skip, Test, check
+from program import COMMAND_SECONDS, Skip, Test, check
+from prometheus import prometheus_program
 
 # The machine's own disk is not what is tested.
 CALM = ["--threshold", "free-disk=off", "--threshold", "disk-used=off"]
@@ -74,6 +75,15 @@ def other_formats(context):
         check(line.startswith("# ") or (line.startswith("litewright_") and len(line.rsplit(" ", 1)) == 2), f"no metric: {line}")
     check(f'litewright_check_status{{database="{path}"}} 0' in metrics, metrics)
     check(context.command(*words, "--format", "json").json["schema"] == "litewright/check/1", "schema")
+
+
+def promtool(context):
+    program = prometheus_program("promtool")
+    metrics = context.command("check", make(context), *CALM, "--format", "prometheus").stdout
+    linter = context.start([program, "check", "metrics"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = linter.communicate(metrics, timeout=COMMAND_SECONDS)[0]
+    check(linter.returncode == 0 and not said, f"promtool check metrics: {said}")
+    return f"{metrics.count('# TYPE')} metrics"
 
 
 def chosen_checks(context):
@@ -247,6 +257,7 @@ def configured(context):
 TESTS = [
     Test("a sound database is called so and nothing beside it changes", sound_and_untouched, 12),
     Test("nagios, health+json, prometheus and json say the same", other_formats, 5),
+    Test("promtool finds nothing in the metrics of a check", promtool, 3),
     Test("checks are chosen by name, and what fails by severity", chosen_checks, 4),
     Test("a damaged page is found", damaged_page, 5),
     Test("orphans, missing tables and too few rows are named", broken_content, 3),

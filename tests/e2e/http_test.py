@@ -2,12 +2,12 @@
 import json
 import os
 import pathlib
-import shutil
 import sqlite3
 import time
 
 from http_client import ask, events
-from program import COMMAND_SECONDS, Serve, Skip, Test, check
+from program import COMMAND_SECONDS, Serve, Test, check
+from prometheus import prometheus_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TOKEN = "0123456789abcdef0123456789"
@@ -163,14 +163,6 @@ def strangers(context):
     for words in (("--check-config",), ()):
         said = context.command("serve", "--config", file, *words, status=78).stderr
         check("token" in said and "hint:" in said, f"open to all: {said!r}")
-
-
-def prometheus_program(name):
-    """Debian's, or from the package laid out in .cache/prometheus (apt-get download prometheus; dpkg -x)."""
-    found = shutil.which(name) or shutil.which(name, path=str(ROOT / ".cache/prometheus/usr/bin"))
-    if not found:
-        raise Skip(f"no {name} here: apt-get install prometheus")
-    return found
 
 
 def metrics(context):
