@@ -17,11 +17,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 using namespace std::chrono_literals;
 
-constexpr auto kLongestSleep = 10s;     // a clock that was set is noticed after so long
-constexpr auto kOtherRunPause = 2s;     // while a process of before is still at work on a database
-constexpr auto kHistoryPause = 30s;     // where the history can't be written
+constexpr auto kLongestSleep = 10s;    // a clock that was set is noticed after so long
+constexpr auto kOtherRunPause = 2s;    // while a process of before is still at work on a database
+constexpr auto kHistoryPause = 30s;    // where the history can't be written
+constexpr auto kLookAtHungRuns = 10s;  // that one hangs makes room for another
+constexpr std::size_t kMostHungRuns = 16;
 constexpr int kMostWarningsStatus = 2;  // 1 warnings, 2 critical findings: it was done
 constexpr std::size_t kRunsLookedBack = 20;
+constexpr const char* kUnwritable = "archive.unwritable";  // the guard's word for a store that takes nothing
 constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
 
 std::vector<Finding> findings_of(const Json& list) {
@@ -145,6 +148,7 @@ WallTime JobRunner::step() {
   start_due();
   const std::lock_guard lock(mutex_);
   if (!joining_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kOtherRunPause);
+  if (!runs_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kLookAtHungRuns);
   return wake_;
 }
 
@@ -209,6 +213,7 @@ void JobRunner::start_due() {
     const std::lock_guard lock(mutex_);
     std::size_t at_once = 1;
     if (!members_.empty()) at_once = members_.begin()->second.configuration->jobs.at_once;
+    at_once += hung_runs();
     JobQueue::Tick tick = queue_.tick(around_.clock.wall(), stopping_ ? 0 : at_once);
     wake_ = tick.wake;
     begin = std::move(tick.begin);
@@ -257,6 +262,20 @@ void JobRunner::start(const DueRun& due) {
   });
 }
 
+bool JobRunner::store_hangs(const std::string& database) const {
+  const auto known = around_.board.find(database);
+  return known && std::ranges::any_of(known->open_findings(), [](const Finding& finding) {
+           return finding.id == kUnwritable && finding.severity >= Severity::kWarning;
+         });
+}
+
+// They take nobody's turn: one store that hangs keeps no other database's maintenance waiting.
+std::size_t JobRunner::hung_runs() const {
+  const auto hung =
+      std::ranges::count_if(runs_, [this](const Run& run) { return store_hangs(run.member.name); });
+  return std::min(static_cast<std::size_t>(hung), kMostHungRuns);
+}
+
 OwnCommand JobRunner::command_of(const Run& run) const {
   const Configuration& configuration = *run.member.configuration;
   OwnCommand command{.words = {"maintain", run.member.path, run.due.start.job, "--json", "--run",
@@ -267,6 +286,7 @@ OwnCommand JobRunner::command_of(const Run& run) const {
   command.time_limit =
       std::chrono::duration_cast<std::chrono::milliseconds>(configuration.jobs.rules.time_limit);
   command.stop = [this] { return stopping(); };
+  command.hangs = [this, name = run.member.name] { return store_hangs(name); };
   return command;
 }
 

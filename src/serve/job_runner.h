@@ -76,6 +76,8 @@ class JobRunner {
   void start_due();
   void start(const DueRun& due);
   OwnCommand command_of(const Run& run) const;
+  bool store_hangs(const std::string& database) const;
+  std::size_t hung_runs() const;  // under mutex_
   void take_ended();
   void end(Run& run);
   RunRecord final_record(const Run& run);

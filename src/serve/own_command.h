@@ -19,6 +19,10 @@ struct OwnCommand {
   // Ending it: SIGINT, upon which a command leaves things in order, and SIGKILL after so long, which takes
   // its process group along.
   std::chrono::milliseconds end_within = std::chrono::seconds(30);
+  // Asked once when it is to be ended; true: it waits for something that hangs, and can leave nothing in
+  // order.
+  std::function<bool()> hangs = {};
+  static constexpr std::chrono::milliseconds kEndHungWithin = std::chrono::seconds(5);
   std::string program = "/proc/self/exe";  // another one in tests
 };
 

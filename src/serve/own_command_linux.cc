@@ -142,7 +142,9 @@ class Child {
   void end_for(bool& reason) {
     if (kill_at_) return;
     reason = true;
-    kill_at_ = Clock::now() + command_.end_within;
+    const bool hangs = command_.hangs && command_.hangs();
+    kill_at_ = Clock::now() +
+               (hangs ? std::min(command_.end_within, OwnCommand::kEndHungWithin) : command_.end_within);
     ::kill(pid_, SIGINT);
   }
 
