@@ -245,6 +245,11 @@ void Archiver::hurry() {
   if (follower_) follower_->hurry();
 }
 
+bool Archiver::has_let_go() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_ && (!following_ || follower_->has_let_go());
+}
+
 BackupPoint Archiver::backup(const std::optional<std::string>& name) {
   open_spool(kBackupPatience);
   {

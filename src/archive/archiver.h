@@ -52,6 +52,8 @@ class Archiver {
   Pass go_on(const std::function<void()>& awake);
   void stop();   // from any thread
   void hurry();  // after stop(): as Follower::hurry()
+  // Stopped, and the database will not be opened again: as Follower::has_let_go().
+  bool has_let_go() const;
 
   // The state of now, archived (without following on). Gives its point; named if a name is given.
   BackupPoint backup(const std::optional<std::string>& name);

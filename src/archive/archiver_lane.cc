@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kAfterRefusal{100};
-constexpr int kMostRefusals = 50;              // then it begins all the same: those at it may hang
+constexpr milliseconds kLongestTurn{500};      // then another one begins beside it: its store may hang
 constexpr milliseconds kWithoutThread{1'000};  // the machine has none left
 
 }  // namespace
@@ -22,13 +22,15 @@ ArchiverLane::ArchiverLane(RestWatch& rest, Options options) : rest_(rest), opti
 
 ArchiverLane::~ArchiverLane() {
   stop();
-  RestWatch::Id waiting = 0;
+  RestWatch::Id waiting = 0, turn_ends = 0;
   {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return over_; });
     waiting = waiting_;
+    turn_ends = turn_ends_;
   }
   rest_.forget(waiting);
+  rest_.forget(turn_ends);
   archiver_.reset();  // what rests is forgotten with it, and calls awake() no more
   thread_.join();
 }
@@ -43,6 +45,12 @@ void ArchiverLane::stop() {
 void ArchiverLane::hurry() {
   const std::lock_guard lock(mutex_);
   if (archiver_) archiver_->hurry();
+}
+
+// One that is being made finds out that it is to stop before it opens the database.
+bool ArchiverLane::has_let_go() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_ && (!archiver_ || archiver_->has_let_go());
 }
 
 void ArchiverLane::begun() {
@@ -68,6 +76,12 @@ void ArchiverLane::awake() {
   if (!thread_.runs() && !over_) begin_locked();
 }
 
+void ArchiverLane::end_turn() {
+  const std::lock_guard lock(mutex_);
+  turn_ends_ = 0;
+  turn_.give_back();
+}
+
 void ArchiverLane::wait_locked(milliseconds time) {
   waiting_ = rest_.begin({.until = std::chrono::steady_clock::now() + time, .awake = [this] { awake(); }});
 }
@@ -76,9 +90,11 @@ void ArchiverLane::wait_locked(milliseconds time) {
 void ArchiverLane::begin_locked() {
   if (!archiver_ && !stopping_ && options_.beginnings != nullptr && !turn_) {
     turn_ = options_.beginnings->try_enter();
-    if (!turn_ && ++refusals_ < kMostRefusals) return wait_locked(kAfterRefusal);
+    if (!turn_) return wait_locked(kAfterRefusal);
+    if (turn_ends_ == 0)
+      turn_ends_ = rest_.begin(
+          {.until = std::chrono::steady_clock::now() + kLongestTurn, .awake = [this] { end_turn(); }});
   }
-  refusals_ = 0;
   try {
     thread_.begin([this] { run(); });
   } catch (const Error&) {

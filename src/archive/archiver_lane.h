@@ -24,7 +24,9 @@ class ArchiverLane {
     // It could not be made, or failed at the very beginning: how long to wait before it is made again.
     std::function<std::chrono::milliseconds(const Error&)> failed;
     std::function<void()> over = {};  // stopped, and the archiver is gone
-    // How many of the process begin at a time: a place is given back by begun(). Null: no bound.
+    // How many of the process begin at a time: a place is given back by begun(), or after a moment where a
+    // store
+    // hangs. Null: no bound.
     Turnstile* beginnings = nullptr;
   };
 
@@ -38,6 +40,7 @@ class ArchiverLane {
   // From any thread. Archives what is there and lets go of the database.
   void stop();
   void hurry();                                // after stop(): as Archiver::hurry()
+  bool has_let_go() const;                     // after stop(): nothing but a store is waited for
   void begun();                                // the database is followed
   std::shared_ptr<Archiver> archiver() const;  // null: not made yet
   // Stopped, and nothing is under way.
@@ -47,6 +50,7 @@ class ArchiverLane {
   void awake();
   void begin_locked();
   void wait_locked(std::chrono::milliseconds time);
+  void end_turn();
   void run();
   void pass();
   std::shared_ptr<Archiver> made();
@@ -56,9 +60,8 @@ class ArchiverLane {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::shared_ptr<Archiver> archiver_;
-  RestWatch::Id waiting_ = 0;
+  RestWatch::Id waiting_ = 0, turn_ends_ = 0;
   bool stopping_ = false, again_ = false, over_ = false;
-  int refusals_ = 0;
   Turnstile::Turn turn_;
   PassingThread thread_;
 };

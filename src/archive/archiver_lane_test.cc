@@ -1,7 +1,9 @@
 #include "archive/archiver_lane.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <semaphore>
@@ -144,24 +146,48 @@ TEST(ArchiverLane, ManyInOneProcessAnswerEachForItsOwnArchive) {
     EXPECT_EQ(restored_digest(*stores[i], applications[i]->folder, {}), applications[i]->digest());
 }
 
-TEST(ArchiverLane, AStoreThatHangsHoldsUpNoOther) {
+// As many as may begin at a time, and all hang.
+TEST(ArchiverLane, StoresThatHangHoldUpNoOther) {
   Process process;
-  Application well, ill;
+  Application well;
   DirectoryStore good(well.folder.path("archive"));
-  FaultyStore hung;
-  hung.hold_puts();
+  std::array<Application, 2> ill;
+  std::array<FaultyStore, 2> hung;
   std::vector<std::unique_ptr<ArchiverLane>> lanes;
-  for (int i = 0; i < 2; i++) {
-    lanes.push_back(std::make_unique<ArchiverLane>(
-        process.rest, i == 0 ? process.lane(ill, hung) : process.lane(well, good)));
+  for (std::size_t i = 0; i < hung.size(); i++) {
+    hung[i].place = fmt::format("hung {}", i);
+    hung[i].hold_puts();
+    lanes.push_back(std::make_unique<ArchiverLane>(process.rest, process.lane(ill[i], hung[i])));
   }
+  lanes.push_back(std::make_unique<ArchiverLane>(process.rest, process.lane(well, good)));
   for (std::uint64_t commits = 1; commits <= 3; commits++) {
     EXPECT_EQ(synced(good), Txid(commits));
     well.insert();
   }
-  hung.let_puts_go();
+  for (FaultyStore& store : hung) store.let_puts_go();
+  for (FaultyStore& store : hung) EXPECT_EQ(synced(store), Txid(1));
   lanes.clear();
-  EXPECT_EQ(restored_digest(hung, ill.folder, {}), ill.digest());
+  for (std::size_t i = 0; i < hung.size(); i++)
+    EXPECT_EQ(restored_digest(hung[i], ill[i].folder, {}), ill[i].digest());
+}
+
+// What is captured is in the spool by then, and the database is closed: a process may end.
+TEST(ArchiverLane, LetsGoOfTheDatabaseThoughItsStoreHangs) {
+  Process process;
+  Application application;
+  FaultyStore store;
+  auto lane = std::make_unique<ArchiverLane>(process.rest, process.lane(application, store));
+  EXPECT_EQ(synced(store), Txid(1));
+  EXPECT_FALSE(lane->has_let_go());
+  store.hold_puts();
+  application.insert();
+  lane->stop();
+  while (!lane->has_let_go()) std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_EQ(descriptors_of(application.path), 0);
+  EXPECT_FALSE(lane->wait_until_over(milliseconds(0)));
+  store.let_puts_go();
+  lane.reset();
+  EXPECT_EQ(restored_digest(store, application.folder, Txid(2)), application.digest());
 }
 
 TEST(ArchiverLane, WhatCannotBeginIsTriedAgain) {

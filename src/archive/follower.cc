@@ -42,9 +42,15 @@ std::optional<bool> Follower::go_on(Until until, const std::function<void()>& aw
   }
 }
 
+// The uploader may be in the middle of a put that hangs: that is waited for last.
 void Follower::leave_off() {
-  session_.reset();
+  if (session_) session_->close();
   if (events_.database_open) events_.database_open(false);
+  {
+    const std::lock_guard lock(mutex_);
+    let_go_ = true;
+  }
+  session_.reset();
   const std::lock_guard lock(mutex_);
   ended_ = true;
   answered_.notify_all();
@@ -53,6 +59,11 @@ void Follower::leave_off() {
 void Follower::hurry() {
   hurried_ = true;
   stop();
+}
+
+bool Follower::has_let_go() const {
+  const std::lock_guard lock(mutex_);
+  return let_go_;
 }
 
 // The journal mode decides how the database is followed, and may change while it is compared. A WAL database

@@ -101,6 +101,9 @@ class Follower {
   // After stop(): leaves without waiting for the store or for a gate. What is not archived yet is compared at
   // the next start.
   void hurry();
+  // The database is closed, and what was captured is archived, spooled or given up: go_on() returns as soon
+  // as the store does.
+  bool has_let_go() const;
 
   // Everything committed before the call is archived when it returns: that txid. Throws
   // Error{kStoreUnreachable} when it took longer than `timeout`, Error{kLocked} when the follower stopped
@@ -140,7 +143,7 @@ class Follower {
   Txid sync_txid_;
   HandoverWish wish_ = HandoverWish::kNothing;
   std::optional<FollowedCheckpoint> granted_;  // so far; complete: the wish is done
-  bool stopping_ = false, ended_ = false;
+  bool stopping_ = false, let_go_ = false, ended_ = false;
   std::atomic<bool> hurried_ = false;
   FollowStatus status_;
   std::unique_ptr<Session> session_;  // while a database with a WAL is followed

@@ -41,7 +41,8 @@ struct Follower::Session {
 
   // On a failure the application comes first: out of the gate and off the database before the uploader, which
   // may be in the middle of a slow write, is waited for.
-  ~Session() {
+  ~Session() { close(); }
+  void close() {
     guard.close();
     if (follower.events_.gate) follower.events_.gate(false);
   }

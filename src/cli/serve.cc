@@ -33,9 +33,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{1000};
 constexpr milliseconds kTickWhileLeaving{50};
-constexpr std::chrono::seconds kStorePatience{60};  // on leaving; beyond it what a store did not take is left
-constexpr std::chrono::seconds kHurriedEnd{10};
+// On leaving: what a store did not take by then, and no spool has room for, is left to the next start.
+constexpr std::chrono::seconds kStorePatience{10};
+constexpr std::chrono::seconds kHungStore{2};  // for one that is all that is waited for
 constexpr int kNotAllLeft = 1;
+constexpr std::size_t kNamed = 5;  // in a sentence
 
 // Prints what the daemon says, from any thread.
 class ServeLog {
@@ -181,32 +183,45 @@ class Serving {
     if (!state.empty()) notify_.tell(state);
   }
 
-  // What is there is archived, as far as the stores take it in time; connections are closed properly in any
-  // case (FACTS 28).
+  // What is there is archived, or in a spool where a store hangs; connections are closed properly in any case
+  // (FACTS 28).
   int leave() {
     notify_.tell("STOPPING=1");
     log_({.event = "stopping", .text = "stopping: archiving what is there"});
     daemon_.stop();
     const SteadyTime began = clock_.steady();
+    std::optional<SteadyTime> let_go;
     bool hurried = false;
     while (!daemon_.has_left()) {
       wait(kTickWhileLeaving, false);
       daemon_.tick();
       if (notify_.watchdog()) notify_.tell("WATCHDOG=1");
-      const auto since = clock_.steady() - began;
-      if (!hurried && (gate_.hurry || since > kStorePatience)) {
+      const SteadyTime now = clock_.steady();
+      if (!hurried && (gate_.hurry || now - began > kStorePatience)) {
         hurried = true;
         daemon_.hurry();
       }
-      if (since > kStorePatience + kHurriedEnd && !gate_.has_database_open) {
-        log_({.event = "stopped",
-              .severity = Severity::kWarning,
-              .text = "stopped; a store did not come back, what it lacks is compared at the next start"});
-        ::_exit(kNotAllLeft);
-      }
+      if (!let_go && daemon_.has_let_go()) let_go = now;
+      if (let_go && now - *let_go > kHungStore && !gate_.has_database_open) leave_stores();
     }
     log_({.event = "stopped", .text = "stopped"});
     return 0;
+  }
+
+  [[noreturn]] void leave_stores() {
+    const std::vector<std::string> names = daemon_.not_left();
+    std::string some;
+    for (std::size_t i = 0; i < std::min(names.size(), kNamed); i++)
+      some += (some.empty() ? "" : ", ") + names[i];
+    if (names.size() > kNamed) some += ", ...";
+    log_({.event = "stopped",
+          .severity = Severity::kWarning,
+          .text =
+              fmt::format("stopped; {} store{} did not come back ({}): what is spooled is put there at the "
+                          "next start, what else is missing is compared then",
+                          names.size(), names.size() == 1 ? "" : "s", some),
+          .fields = {{"stores_not_back", names}}});
+    ::_exit(kNotAllLeft);
   }
 
   const Clock& clock_;
@@ -319,7 +334,7 @@ Command serve_command() {
       .examples = {{"litewright serve --check-config", "is the file right, and whom does it mean?"},
                    {"litewright serve --config /etc/litewright/litewright.toml", "until Ctrl-C"}},
       .exit_statuses =
-          {{1, "a store did not come back while stopping: what it lacks is compared at the next start"},
+          {{1, "a store did not come back while stopping: it gets what is spooled for it at the next start"},
            {78, "the configuration is wrong"}},
       .run = run_serve};
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "serve/file_looks.h"
 #include "serve/fleet.h"
@@ -44,6 +45,10 @@ class Daemon {
   void stop();
   void hurry();  // without the stores
   bool has_left();
+  // No run is under way, all databases are closed and what is captured is archived, spooled or given up: to
+  // end now loses nothing. Named are those whose stores are still waited for.
+  bool has_let_go() const { return fleet_.has_let_go() && !jobs_.has_runs(); }
+  std::vector<std::string> not_left() const { return fleet_.not_left(); }
 
   JobRunner& jobs() { return jobs_; }
   std::string summary() const;  // "databases guarded: 2 of 3; findings: 1"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 
@@ -117,6 +118,18 @@ void Fleet::stop() {
 
 void Fleet::hurry() {
   for (auto& [name, entry] : entries_) entry.guard->hurry();
+}
+
+bool Fleet::has_let_go() const {
+  return std::ranges::all_of(entries_, [](const auto& entry) { return entry.second.guard->has_let_go(); });
+}
+
+std::vector<std::string> Fleet::not_left() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.guard->has_left()) names.push_back(name);
+  }
+  return names;
 }
 
 bool Fleet::has_left() {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "serve/guard.h"
 #include "serve/members.h"
@@ -40,6 +41,9 @@ class Fleet {
   void stop();
   void hurry();
   bool has_left();
+  // All databases are closed, and nothing but stores are waited for.
+  bool has_let_go() const;
+  std::vector<std::string> not_left() const;  // by name
 
   std::size_t size() const { return entries_.size(); }
 

@@ -88,6 +88,8 @@ class Guard {
   void stop();
   void hurry();
   bool has_left() const { return left_; }  // then the destructor returns at once
+  // After stop(): the database is closed, and nothing but its store is waited for.
+  bool has_let_go() const { return left_ || lane_->has_let_go(); }
 
   // Puts the archiver's figures of now on the board.
   void publish();

@@ -14,6 +14,7 @@ namespace litewright {
 
 class FaultyStore final : public ObjectStore {
  public:
+  std::string place = "faulty";
   std::atomic<int> failures_left{0};   // so many commits of segments fail yet
   std::atomic<int> puts{0};            // commits of segments tried
   std::atomic<bool> read_only{false};  // can't be held
@@ -29,7 +30,7 @@ class FaultyStore final : public ObjectStore {
     changed_.notify_all();
   }
 
-  std::string describe() const override { return "faulty"; }
+  std::string describe() const override { return place; }
   std::vector<ObjectInfo> list(std::string_view prefix) const override { return inner_.list(prefix); }
   std::unique_ptr<ObjectReader> open(std::string_view name) const override { return inner_.open(name); }
   void replace(std::string_view name, Bytes content) override { inner_.replace(name, content); }
