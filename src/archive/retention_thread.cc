@@ -166,7 +166,9 @@ void RetentionThread::look() {
   if (!many && !due) return;
   if (due) {
     const auto began = std::chrono::steady_clock::now();
-    judged_ = select_points(store_, Catalogue::load(store_), options_.rules, clock_.wall());
+    const Catalogue catalogue = Catalogue::load(store_);
+    if (options_.seen) options_.seen(catalogue);
+    judged_ = select_points(store_, catalogue, options_.rules, clock_.wall());
     judging_ = std::chrono::steady_clock::now() - began;
     judged_at_ = clock_.steady();
   }

@@ -28,7 +28,8 @@ struct RetentionThreadOptions {
   std::chrono::milliseconds judge_every{600'000};
   double cpu_share = 0.2;  // of one processor, while it works
   RetentionLimits limits = {.lazy = true, .most_commits = 1 << 15};
-  Turnstile* turns = nullptr;  // how many work at a time in this process; null: no bound
+  Turnstile* turns = nullptr;                       // how many work at a time in this process; null: no bound
+  std::function<void(const Catalogue&)> seen = {};  // each that it judges, on its thread
 };
 
 class RetentionThread {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "archive/catalogue.h"
 #include "base/error.h"
 #include "base/time_text.h"
 #include "operate/followable.h"
@@ -108,9 +109,9 @@ std::shared_ptr<Archiver> Guard::make(ArchiverLane& lane) {
   const auto stay = std::make_shared<Stay>(options_, around_);
   require_followable(options_.path);
   stay->store = open_store(options_.archive);
-  stay->archiver.emplace(*stay->store, around_.clock,
-                         archiver_options(options_, around_.commons, around_.reported_pid),
-                         events(lane, stay->gate));
+  ArchiverOptions options = archiver_options(options_, around_.commons, around_.reported_pid);
+  options.retention.seen = [this](const Catalogue& catalogue) { take_proof(catalogue); };
+  stay->archiver.emplace(*stay->store, around_.clock, std::move(options), events(lane, stay->gate));
   return {stay, &*stay->archiver};
 }
 
@@ -174,6 +175,16 @@ milliseconds Guard::pause_after(const Error& error) {
   }
   const bool missing = error.code() == ErrorCode::kNoDatabase;
   return std::exchange(pause_, std::min(pause_ * 2, missing ? kLongestWhileMissing : kLongestPause));
+}
+
+// The archive knows proofs of before this daemon, and those that a person made meanwhile.
+void Guard::take_proof(const Catalogue& catalogue) {
+  around_.board.update(options_.name, [&catalogue](DatabaseStatus& status) {
+    if (catalogue.identity) status.archive_began = catalogue.identity->created;
+    const RestoreProof* proof = catalogue.newest_proof();
+    if (proof != nullptr && status.proven_at.value_or(WallTime{}) < proof->proven_at)
+      status.proven_at = proof->proven_at;
+  });
 }
 
 void Guard::state(GuardState state, const std::string& trouble) {

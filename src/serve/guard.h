@@ -102,6 +102,7 @@ class Guard {
   std::chrono::milliseconds pause_after(const Error& error);
   void state(GuardState state, const std::string& trouble = "");
   void tell(const Finding& finding);
+  void take_proof(const Catalogue& catalogue);
   void publish(const FollowStatus& status);
 
   GuardOptions options_;

@@ -38,6 +38,17 @@ std::vector<Finding> findings_of(const Json& list) {
   return findings;
 }
 
+bool is_well(const RunRecord& run) {
+  return run.result == RunResult::kDone || run.result == RunResult::kWarnings;
+}
+
+bool says_whether_it_works(const RunRecord& run) {
+  return is_well(run) || run.result == RunResult::kFailed || run.result == RunResult::kOverTime;
+}
+
+// Whether a run of this plan, where all its steps were done, has read the whole database.
+bool checks_all(std::string_view plan) { return plan == "daily" || plan == "weekly"; }
+
 std::string_view last_line(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   return text.substr(text.rfind('\n') + 1);
@@ -190,15 +201,18 @@ bool JobRunner::take_join(const Member& member) {
   return true;
 }
 
-// What the last runs found is still open.
+// What the last runs found is still open, and when they checked is known.
 void JobRunner::recall(const Member& member) {
   if (found_.contains(member.name)) return;
   auto& found = found_[member.name];
   for (const char* plan : kPlans) {
-    for (const RunRecord& run :
-         history_.newest({.job = plan, .database = member.path, .most = kRunsLookedBack})) {
-      if (run.result != RunResult::kDone && run.result != RunResult::kWarnings) continue;
+    const auto runs = history_.newest({.job = plan, .database = member.path, .most = kRunsLookedBack});
+    const auto last = std::ranges::find_if(runs, says_whether_it_works);
+    if (last != runs.end()) tell_failure(member, *last);
+    for (const RunRecord& run : runs) {
+      if (!is_well(run)) continue;
       found[plan] = findings_of(Json::parse(run.findings, nullptr, false));
+      if (checks_all(plan) && run.ended) note_check(member, *run.ended);
       break;
     }
   }
@@ -359,7 +373,7 @@ void JobRunner::end(Run& run) {
     queue_.ended(run.due, around_.clock.wall(), done);
   }
   take_findings(run, run.result->output);
-  tell_failure(run, record);
+  tell_failure(run.member, record);
   announce(run, "ended", record);
 }
 
@@ -380,12 +394,17 @@ void JobRunner::take_findings(const Run& run, const std::string& output) {
     checked = checked || (done && name.ends_with(" check"));
     proven = proven || (done && name == "drill" && status == 0);
   }
-  around_.board.update(run.member.name, [&](DatabaseStatus& status) {
-    if (checked) status.checked_at = now;
-    if (proven) status.proven_at = now;
-  });
+  if (checked) note_check(run.member, now);
+  if (proven)
+    around_.board.update(run.member.name, [now](DatabaseStatus& status) { status.proven_at = now; });
   found_[run.member.name][run.due.start.job] = std::move(findings);
   set_check_findings(run.member);
+}
+
+void JobRunner::note_check(const Member& member, WallTime when) {
+  around_.board.update(member.name, [when](DatabaseStatus& status) {
+    status.checked_at = std::max(status.checked_at.value_or(WallTime{}), when);
+  });
 }
 
 void JobRunner::set_check_findings(const Member& member) {
@@ -395,19 +414,17 @@ void JobRunner::set_check_findings(const Member& member) {
   around_.board.set_findings(member.name, FindingSource::kCheck, std::move(all));
 }
 
-void JobRunner::tell_failure(const Run& run, const RunRecord& record) {
-  const bool well = record.result == RunResult::kDone || record.result == RunResult::kWarnings;
-  if (record.result == RunResult::kInterrupted) return;
-  around_.board.tell(
-      run.member.name, FindingSource::kJobs,
-      {.id = "job.failed",
-       .severity = well ? Severity::kOk : Severity::kWarning,
-       .database = run.member.path,
-       .object = run.due.start.job,
-       .figures = {{"attempt", std::int64_t{record.attempt}}},
-       .meaning = fmt::format("the {} maintenance {}: {}", run.due.start.job, run_result_name(record.result),
-                              record.summary),
-       .remedy = fmt::format("litewright runs {} --job {}", run.member.path, run.due.start.job)});
+void JobRunner::tell_failure(const Member& member, const RunRecord& record) {
+  if (!says_whether_it_works(record)) return;
+  around_.board.tell(member.name, FindingSource::kJobs,
+                     {.id = "job.failed",
+                      .severity = is_well(record) ? Severity::kOk : Severity::kWarning,
+                      .database = member.path,
+                      .object = record.job,
+                      .figures = {{"attempt", std::int64_t{record.attempt}}},
+                      .meaning = fmt::format("the {} maintenance {}: {}", record.job,
+                                             run_result_name(record.result), record.summary),
+                      .remedy = fmt::format("litewright runs {} --job {}", member.path, record.job)});
 }
 
 void JobRunner::announce(const Run& run, const char* event, const RunRecord& record) {

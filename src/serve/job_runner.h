@@ -82,8 +82,9 @@ class JobRunner {
   void end(Run& run);
   RunRecord final_record(const Run& run);
   void take_findings(const Run& run, const std::string& output);
+  void note_check(const Member& member, WallTime when);
   void set_check_findings(const Member& member);
-  void tell_failure(const Run& run, const RunRecord& record);
+  void tell_failure(const Member& member, const RunRecord& record);
   void announce(const Run& run, const char* event, const RunRecord& record);
   void call();  // under mutex_: step() has something to do
   bool stopping() const;

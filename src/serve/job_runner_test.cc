@@ -214,6 +214,22 @@ TEST_F(JobRunnerTest, AFailureIsAFindingUntilARunIsWell) {
   EXPECT_EQ(runs("daily", "/data/app.db").at(1).attempt, 2);
 }
 
+TEST_F(JobRunnerTest, ARestartForgetsNeitherTheLastCheckNorAFailure) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  work_until(at("2026-11-01T02:00:30Z"));
+  run_ = [](const OwnCommand&) { return OwnCommandResult{.status = 69, .error = "no store\n"}; };
+  work_until(at("2026-11-02T02:10:00Z"));
+  runner_.reset();
+  board_.leave("app.db");
+  start(at("2026-11-02T12:00:00Z"));
+  runner_->step();
+  const auto status = board_.find("app.db");
+  EXPECT_EQ(status->checked_at, at("2026-11-01T02:00:00Z"));
+  ASSERT_EQ(status->findings.at(FindingSource::kJobs).size(), 1u);
+  EXPECT_EQ(status->findings.at(FindingSource::kJobs)[0].id, "job.failed");
+}
+
 TEST_F(JobRunnerTest, OneThatTakesTooLongIsNotTriedAgain) {
   configure(
       "[jobs]\nzone = \"UTC\"\ntime_limit = \"1m\"\n[[database]]\npath = \"/data/app.db\"\n"

@@ -73,10 +73,12 @@ void add_looks(PrometheusText& metrics, const MetricsInput& input) {
   }
   each(metrics, input, "litewright_look_timestamp_seconds", "gauge", "the last look at the file",
        [](const Status& s) { return seconds_or_none(s.looked_at); });
-  each(metrics, input, "litewright_check_timestamp_seconds", "gauge", "the last whole check",
-       [](const Status& s) { return seconds_or_none(s.checked_at); });
-  each(metrics, input, "litewright_proof_timestamp_seconds", "gauge", "the last restore that was proven",
-       [](const Status& s) { return seconds_or_none(s.proven_at); });
+  each(metrics, input, "litewright_check_timestamp_seconds", "gauge",
+       "the last whole check; without any when the archive was made",
+       [](const Status& s) { return seconds_or_none(s.checked_at ? s.checked_at : s.archive_began); });
+  each(metrics, input, "litewright_proof_timestamp_seconds", "gauge",
+       "the last restore that was proven; without any when the archive was made",
+       [](const Status& s) { return seconds_or_none(s.proven_at ? s.proven_at : s.archive_began); });
 }
 
 void add_findings(PrometheusText& metrics, const MetricsInput& input) {

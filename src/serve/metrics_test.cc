@@ -40,6 +40,20 @@ TEST(Metrics, SayWhatTheBoardKnows) {
       << "it was not seen yet";
 }
 
+TEST(Metrics, CountFromTheArchivesBeginningWhereNothingWasCheckedOrProvenYet) {
+  const SteppedClock clock;
+  StatusBoard board(clock);
+  board.join("new", [](DatabaseStatus& status) {
+    status.archive_began = WallTime(std::chrono::seconds(1000));
+    status.checked_at = WallTime(std::chrono::seconds(2000));
+  });
+  board.join("unknown", [](DatabaseStatus&) {});
+  const std::string text = metrics_text({.databases = board.databases()});
+  EXPECT_TRUE(has_line(text, "litewright_check_timestamp_seconds{database=\"new\"} 2000")) << text;
+  EXPECT_TRUE(has_line(text, "litewright_proof_timestamp_seconds{database=\"new\"} 1000")) << text;
+  EXPECT_EQ(text.find("_timestamp_seconds{database=\"unknown\"} 1"), std::string::npos) << text;
+}
+
 TEST(Metrics, TellTheLastRunOfEachJobAndWhenItLastSucceeded) {
   const WebSample web;
   RunRecord failed = web.run;

@@ -57,6 +57,7 @@ struct DatabaseStatus {
   std::optional<WallTime> looked_at = {};
   std::optional<WallTime> checked_at = {};                      // by a whole check
   std::optional<WallTime> proven_at = {};                       // the newest proof by a restore
+  std::optional<WallTime> archive_began = {};                   // when its archive was made
   std::map<FindingSource, std::vector<Finding>> findings = {};  // that are open
 
   Severity worst() const;
