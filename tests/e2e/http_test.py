@@ -194,57 +194,10 @@ def metrics(context):
     return f"{text.count(b'# TYPE')} metrics, {len(named)} alerts"
 
 
-def scraped(context):
-    """A real Prometheus scrapes it; an alert fires when the file goes away."""
-    program = prometheus_program("prometheus")
-    path = make(context)
-    served = serve(context, path)
-    served.wait_following("app.db")
-    target = served.address.partition("://")[2]
-    rules = (ROOT / "deploy/prometheus/alerts.yml").read_text().replace("for: 1m", "for: 0s")
-    pathlib.Path(context.path("alerts.yml")).write_text(rules)
-    pathlib.Path(context.path("prometheus.yml")).write_text(f"""
-global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}
-rule_files: [alerts.yml]
-scrape_configs: [{{job_name: litewright, static_configs: [{{targets: ["{target}"]}}]}}]
-""")
-    port = free_port()
-    context.start([program, "--config.file", context.path("prometheus.yml"), "--storage.tsdb.path", context.path("tsdb"),
-                   "--web.listen-address", f"127.0.0.1:{port}"], stdout=-3, stderr=-3)
-    there = f"http://127.0.0.1:{port}"
-
-    def answer(target):
-        try:
-            return ask(there, target).json["data"]
-        except (OSError, ValueError):
-            return {}
-
-    def up():
-        return any(sample["value"][1] == "1" for sample in answer("/api/v1/query?query=litewright_database_up").get("result", ()))
-
-    def firing():
-        return {alert["labels"]["alertname"] for alert in answer("/api/v1/alerts").get("alerts", ()) if alert["state"] == "firing"}
-
-    wait_until(up, "a scrape that sees the database up")
-    check("LitewrightDatabaseUnusable" not in firing(), "it fires without a cause")
-    os.rename(path, path + ".away")
-    wait_until(lambda: "LitewrightDatabaseUnusable" in firing(), "the alert of a file that is gone")
-    served.stop(status=None)
-    return f"firing: {', '.join(sorted(firing()))}"
-
-
-def free_port():
-    import socket
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 TESTS = [
     Test("probes answer as the runbooks have it, and follow the file", probes, 5),
     Test("the JSON API is what openapi.json says, a job runs, a copy is downloaded", api, 8),
     Test("changes are told as they happen, and after a gap", changes, 6),
     Test("who may not ask is refused", strangers, 4),
     Test("promtool finds nothing in metrics and rules; each alert fires and clears", metrics, 6),
-    Test("a real Prometheus scrapes it, and an alert fires", scraped, 10),
 ]
