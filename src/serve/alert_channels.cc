@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/error.h"
 #include "base/http_client.h"
 #include "base/time_text.h"
+#include "serve/syslog_socket.h"
 
 namespace litewright {
 namespace {
@@ -52,17 +54,36 @@ std::string notice_text(const AlertNotice& notice, WallTime now) {
   if (over || notice.reason == AlertReason::kRepeated || notice.reason == AlertReason::kEscalated)
     text += fmt::format(", since {}", format_duration(now - notice.since));
   if (!over && !notice.finding.remedy.empty()) text += "; " + notice.finding.remedy;
+  std::ranges::replace(text, '\n', ' ');
   return text;
 }
 
-Severity worst_in(const Json& document) {
-  Severity worst = Severity::kInfo;
-  for (const Json& notice : document["notices"]) {
-    for (const Severity severity : {Severity::kWarning, Severity::kCritical}) {
-      if (notice["finding"]["severity"] == severity_name(severity)) worst = std::max(worst, severity);
-    }
+int syslog_level(const Json& finding) {
+  if (finding["severity"] == severity_name(Severity::kCritical)) return LOG_CRIT;
+  return finding["severity"] == severity_name(Severity::kWarning) ? LOG_WARNING : LOG_NOTICE;
+}
+
+// The text has a line for each notice, and one for those that are left out.
+std::string text_with_levels(const Json& document) {
+  std::string made, line;
+  std::istringstream text(document["text"].get<std::string>());
+  for (std::size_t at = 0; std::getline(text, line); ++at) {
+    const Json& notices = document["notices"];
+    const int level = at < notices.size() ? syslog_level(notices[at]["finding"]) : LOG_NOTICE;
+    made += fmt::format("<{}>{}\n", level, line);
   }
-  return worst;
+  return made;
+}
+
+void tell_syslog(const AlertDelivery& delivery) {
+  const Facility* facility = facility_of(delivery.where);
+  if (facility == nullptr) return;  // require_channel() refused it
+  std::vector<SyslogLine> lines;
+  std::string line;
+  std::istringstream text(delivery.document);
+  while (std::getline(text, line))
+    lines.push_back({.priority = facility->number | (line[1] - '0'), .text = line.substr(3)});
+  send_to_syslog(lines);
 }
 
 void run_command(const AlertDelivery& delivery, const RunOwnCommand& run) {
@@ -113,10 +134,10 @@ nlohmann::ordered_json alert_document(const AlertMessage& message, const AlertSe
 std::vector<AlertDelivery> deliveries(const AlertChannel& channel, const nlohmann::ordered_json& document) {
   std::vector<AlertDelivery> all;
   const auto add = [&](AlertWay way, const std::string& where, std::string text) {
-    if (!where.empty()) all.push_back({way, where, std::move(text), worst_in(document)});
+    if (!where.empty()) all.push_back({way, where, std::move(text)});
   };
   const std::string json = document.dump(-1, ' ', false, Json::error_handler_t::replace);
-  add(AlertWay::kSyslog, channel.syslog, document["text"].get<std::string>());
+  add(AlertWay::kSyslog, channel.syslog, text_with_levels(document));
   add(AlertWay::kCommand, channel.command, json);
   add(AlertWay::kWebhook, channel.webhook, json);
   return all;
@@ -131,16 +152,7 @@ void deliver(const AlertDelivery& delivery, const RunOwnCommand& run) {
       throw Error(ErrorCode::kIo, fmt::format("it answered {}", status));
     return;
   }
-  const Facility* facility = facility_of(delivery.where);
-  const int priority = delivery.severity == Severity::kCritical  ? LOG_CRIT
-                       : delivery.severity == Severity::kWarning ? LOG_WARNING
-                                                                 : LOG_NOTICE;
-  std::size_t begin = 0;
-  while (facility != nullptr && begin < delivery.document.size()) {
-    const std::size_t end = std::min(delivery.document.find('\n', begin), delivery.document.size());
-    ::syslog(facility->number | priority, "%s", delivery.document.substr(begin, end - begin).c_str());
-    begin = end + 1;
-  }
+  tell_syslog(delivery);
 }
 
 std::string shown_delivery(const AlertDelivery& delivery) {

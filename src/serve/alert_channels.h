@@ -23,9 +23,8 @@ constexpr std::size_t kMostNotices = 100;
 enum class AlertWay { kCommand, kWebhook, kSyslog };
 struct AlertDelivery {
   AlertWay way = AlertWay::kCommand;
-  std::string where = {};  // the command, the URL, the facility
-  std::string document = {};
-  Severity severity = Severity::kWarning;  // the worst in it
+  std::string where = {};     // the command, the URL, the facility
+  std::string document = {};  // JSON; for syslog a line a finding, each with its level in front: "<2>…"
 };
 
 // One for each way out that the channel has.

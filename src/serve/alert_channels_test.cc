@@ -71,6 +71,20 @@ TEST(AlertDelivery, ToACommandArrivesOnItsStandardInput) {
   EXPECT_THROW(deliver({.where = "exit 3"}, run_own_command), Error);
 }
 
+TEST(AlertDelivery, ToSyslogIsALineAFindingEachWithItsOwnLevel) {
+  AlertMessage message = message_of(3);
+  message.notices[0].finding.meaning = "two\nlines";
+  message.notices[1].reason = AlertReason::kCleared;
+  message.notices[1].finding.severity = Severity::kOk;
+  message.notices[2].finding.severity = Severity::kWarning;
+  const auto all = deliveries({.syslog = "local0"}, alert_document(message, {.name = "ops"}, "h", kNow));
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].document,
+            "<2>critical: shop: two lines (pid 7); litewright locks shop\n"
+            "<5>over: shop: a reader pins the WAL (pid 7), since 5 min\n"
+            "<4>warning: shop: a reader pins the WAL (pid 7); litewright locks shop\n");
+}
+
 TEST(AlertDelivery, ToAReceiverThatIsNotThereFailsWithoutItsSecret) {
   const AlertDelivery delivery = {.way = AlertWay::kWebhook,
                                   .where = "http://me:secret@127.0.0.1:1/secret?secret"};

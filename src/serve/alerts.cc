@@ -82,11 +82,6 @@ Alerts::~Alerts() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-Alerts::Counts Alerts::counts() const {
-  const std::lock_guard lock(mutex_);
-  return counts_;
-}
-
 void Alerts::watch() {
   std::unique_lock lock(mutex_);
   while (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_; })) {
@@ -109,17 +104,14 @@ void Alerts::look() {
   if (!around_.board.started()) return;
   const WallTime now = around_.clock.wall();
   const std::vector<AlertMessage> messages = book_.look(all_open(around_.board), now);
-  if (std::string kept = book_.kept().dump(-1, ' ', false, Json::error_handler_t::replace); kept != kept_) {
-    write_file_durably(file_, bytes_of(kept));
-    kept_ = std::move(kept);
-  }
+  keep();
   const std::lock_guard lock(mutex_);
   for (const AlertMessage& message : messages) {
     const AlertSettings& alert = alerts_[message.alert];
     const AlertChannel& channel =
         message.level == 0 ? alert.channel : alert.escalation[message.level - 1].channel;
     for (AlertDelivery& delivery : deliveries(channel, alert_document(message, alert, around_.host, now)))
-      pending_.push_back({.delivery = std::move(delivery), .due = around_.clock.steady()});
+      add(std::move(delivery));
   }
   while (pending_.size() > kMostPending) {
     give_up(pending_.front(), "too many wait");
@@ -128,9 +120,25 @@ void Alerts::look() {
   if (!messages.empty()) changed_.notify_all();
 }
 
+void Alerts::keep() {
+  std::string kept = book_.kept().dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (kept == kept_) return;
+  try {
+    write_file_durably(file_, bytes_of(kept));
+    kept_ = std::move(kept);
+    not_kept_.clear();
+  } catch (const Error& error) {
+    if (not_kept_ == error.what()) return;
+    not_kept_ = error.what();
+    around_.log(
+        {.event = "warning",
+         .severity = Severity::kWarning,
+         .text = fmt::format("what alerts told is not kept, and told again after a restart: {}", not_kept_)});
+  }
+}
+
 // Under mutex_.
 void Alerts::give_up(const Pending& pending, const std::string& why) {
-  ++counts_.failed;
   around_.log(
       {.event = "alert.failed",
        .severity = Severity::kWarning,
@@ -140,15 +148,15 @@ void Alerts::give_up(const Pending& pending, const std::string& why) {
 void Alerts::deliver_all() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const SteadyTime now = around_.clock.steady();
-    const auto is_due = [now](const Pending& pending) { return pending.due <= now; };
-    const auto next = std::ranges::find_if(pending_, is_due);
+    const auto next = next_due();
     if (next == pending_.end()) {
       changed_.wait_for(lock, kLookEvery);
       continue;
     }
     Pending pending = std::move(*next);
     pending_.erase(next);
+    const Receiver receiver(pending.delivery.way, pending.delivery.where);
+    being_told_.insert(receiver);
     lock.unlock();
     std::string failure;
     try {
@@ -157,15 +165,43 @@ void Alerts::deliver_all() {
       failure = error.what();
     }
     lock.lock();
-    if (failure.empty()) {
-      ++counts_.delivered;
-    } else if (pending.tries < kTryAgainAfter.size()) {
-      pending.due = around_.clock.steady() + kTryAgainAfter.at(pending.tries++);
-      pending_.push_back(std::move(pending));
-    } else {
-      give_up(pending, failure);
-    }
+    being_told_.erase(receiver);
+    if (!failure.empty()) failed(std::move(pending), failure);
+    changed_.notify_all();
   }
+}
+
+// Under mutex_. A receiver that failed may be well again: it is tried at once, and nothing is lost by that.
+void Alerts::add(AlertDelivery delivery) {
+  for (Pending& other : pending_) {
+    other.hurried |= other.delivery.way == delivery.way && other.delivery.where == delivery.where;
+  }
+  pending_.push_back({.delivery = std::move(delivery), .due = around_.clock.steady()});
+}
+
+// Under mutex_. The first of each receiver, where that is due and nobody is at it.
+std::deque<Alerts::Pending>::iterator Alerts::next_due() {
+  const SteadyTime now = around_.clock.steady();
+  std::set<Receiver> behind = being_told_;
+  return std::ranges::find_if(pending_, [&](const Pending& pending) {
+    return behind.emplace(pending.delivery.way, pending.delivery.where).second &&
+           (pending.due <= now || pending.hurried);
+  });
+}
+
+// Under mutex_. It stays before what else its receiver is to be told.
+void Alerts::failed(Pending pending, const std::string& why) {
+  const bool early = std::exchange(pending.hurried, false) && pending.due > around_.clock.steady();
+  if (early) return pending_.push_front(std::move(pending));
+  if (pending.tries == kTryAgainAfter.size()) return give_up(pending, why);
+  if (pending.tries == 0) {
+    around_.log({.event = "alert.delayed",
+                 .severity = Severity::kWarning,
+                 .text = fmt::format("an alert did not arrive and is tried again: {}: {}",
+                                     shown_delivery(pending.delivery), why)});
+  }
+  pending.due = around_.clock.steady() + kTryAgainAfter.at(pending.tries++);
+  pending_.push_front(std::move(pending));
 }
 
 }  // namespace litewright

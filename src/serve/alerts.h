@@ -1,17 +1,22 @@
 // Tells people what the board finds: looks at it every second, asks the AlertBook what is new, and delivers
-// that on threads of its own. A receiver that hangs or fails delays no other: each delivery is tried a few
-// times, more slowly each time, and then given up with a word in the log.
+// that on threads of its own. Each delivery is tried a few times, more slowly each time, and then given up;
+// the log says so the first time and the last.
 //
-// What was told is kept in the state folder (alerts.json), so that a restart tells nothing twice.
+// To one receiver one at a time, in their order: one that was told of an end last is not told of the
+// beginning after it. One that hangs or fails so has one of the threads at most.
+//
+// What was told is kept in the state folder (alerts.json), so that a restart tells nothing twice. Where that
+// can't be written it is told all the same: a full disk is what people want to hear of.
 #pragma once
 
 #include <condition_variable>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -45,33 +50,35 @@ class Alerts {
   Alerts(const Alerts&) = delete;
   Alerts& operator=(const Alerts&) = delete;
 
-  struct Counts {
-    std::uint64_t delivered = 0, failed = 0;  // failed: given up
-  };
-  Counts counts() const;
-
  private:
   struct Pending {
     AlertDelivery delivery;
     std::size_t tries = 0;
     SteadyTime due{};
+    bool hurried = false;  // before it is due, for there is more to tell
   };
+  using Receiver = std::pair<AlertWay, std::string>;
   void watch();
   void look();
+  void keep();
+  void add(AlertDelivery delivery);
   void deliver_all();
+  std::deque<Pending>::iterator next_due();
+  void failed(Pending pending, const std::string& why);
   void give_up(const Pending& pending, const std::string& why);
 
   std::vector<AlertSettings> alerts_;
   AlertSurroundings around_;
   AlertBook book_;
   std::string file_;
-  std::string kept_ = {};  // as it stands in the file
+  std::string kept_ = {};      // as it stands in the file
+  std::string not_kept_ = {};  // why it does not; said
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
-  std::deque<Pending> pending_;
-  Counts counts_;
+  std::deque<Pending> pending_;  // of one receiver in their order
+  std::set<Receiver> being_told_;
   std::vector<std::thread> threads_;
 };
 

@@ -208,12 +208,12 @@ def state(pid):
 class Watching:
     """A command that goes on until it is stopped, prints an event a line, and works in a child of its own."""
 
-    def __init__(self, context, *words, environment=None):
+    def __init__(self, context, *words, environment=None, before=()):
         self.name = words[0]
         self.errors_path = context.path(f"{self.name}-{len(context._processes)}.stderr")
         self._events_path = context.path(f"{self.name}-{len(context._processes)}.events")  # for who looks at a failed test
         with open(self.errors_path, "w") as errors:
-            self.process = context.start([context.litewright, *words, "--json"], stdout=subprocess.PIPE, stderr=errors,
+            self.process = context.start([*before, context.litewright, *words, "--json"], stdout=subprocess.PIPE, stderr=errors,
                                          env=environment or context.environment)
         self.events, self._changed = [], threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -322,12 +322,12 @@ class Protect(Watching):
 
 
 class Serve(Watching):
-    """`litewright serve --json` with a configuration, in a file of its own; made when that is in force."""
+    """`litewright serve --json` with a configuration, in a file of its own; made when that is in force. `before`: words in front."""
 
-    def __init__(self, context, toml, environment=None):
+    def __init__(self, context, toml, environment=None, before=()):
         self.file = context.path("litewright.toml")
         self._write(toml)
-        super().__init__(context, "serve", "--config", self.file, environment=environment)
+        super().__init__(context, "serve", "--config", self.file, environment=environment, before=before)
         self.wait_event("configured")
 
     def _write(self, toml):

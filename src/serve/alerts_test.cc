@@ -1,0 +1,100 @@
+// The board, what is delivered and in which order. What is told when: alert_book_test.cc.
+#include "serve/alerts.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/test_folder.h"
+
+namespace litewright {
+namespace {
+
+using Said = std::vector<std::string>;
+
+class AlertsTest : public ::testing::Test {
+ protected:
+  // With one receiver for each command; each answers with the next of its statuses, then with 0.
+  void begin(const std::vector<std::string>& commands) {
+    std::vector<AlertSettings> settings;
+    for (const std::string& command : commands) {
+      settings.push_back(
+          {.name = command, .settle = std::chrono::nanoseconds(0), .channel = {.command = command}});
+    }
+    board_.join("shop", [](DatabaseStatus&) {});
+    board_.mark_started();
+    alerts_ = std::make_unique<Alerts>(
+        settings, AlertSurroundings{.board = board_,
+                                    .clock = clock_,
+                                    .run = [this](const OwnCommand& command) { return receive(command); },
+                                    .log = [this](const LogEntry& entry) { log(entry); },
+                                    .state_folder = folder_.path("."),
+                                    .host = "h"});
+  }
+  void find(Severity severity) {
+    board_.tell("shop", FindingSource::kLook, {.id = "wal.large", .severity = severity, .meaning = "large"});
+  }
+  // Of one receiver, "appeared 1" where it answered with 1; waits until there are so many.
+  Said said(const std::string& receiver, std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::seconds(30), [&] { return said_[receiver].size() >= count; });
+    return said_[receiver];
+  }
+  Said logged() {
+    const std::lock_guard lock(mutex_);
+    return logged_;
+  }
+
+  std::map<std::string, std::deque<int>> statuses_ = {};  // before begin()
+  const TestFolder folder_;
+
+ private:
+  OwnCommandResult receive(const OwnCommand& command) {
+    const auto document = nlohmann::json::parse(command.words.at(4));
+    const std::lock_guard lock(mutex_);
+    std::deque<int>& statuses = statuses_[command.words[3]];
+    const int status = statuses.empty() ? 0 : statuses.front();
+    if (!statuses.empty()) statuses.pop_front();
+    said_[command.words[3]].push_back(document["notices"][0]["reason"].get<std::string>() + " " +
+                                      std::to_string(status));
+    changed_.notify_all();
+    return {.status = status};
+  }
+  void log(const LogEntry& entry) {
+    const std::lock_guard lock(mutex_);
+    logged_.push_back(entry.event);
+  }
+
+  const SystemClock clock_;
+  StatusBoard board_{clock_};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, Said> said_;
+  Said logged_;
+  std::unique_ptr<Alerts> alerts_;
+};
+
+TEST_F(AlertsTest, AReceiverThatFailsIsToldInOrderAndTheOthersAtOnce) {
+  statuses_["fails"] = {1, 1};
+  begin({"fails", "is well"});
+  find(Severity::kWarning);
+  EXPECT_EQ(said("fails", 1), Said{"appeared 1"});
+  find(Severity::kOk);
+  EXPECT_EQ(said("is well", 2), (Said{"appeared 0", "cleared 0"}));
+  EXPECT_EQ(said("fails", 4), (Said{"appeared 1", "appeared 1", "appeared 0", "cleared 0"}));
+  EXPECT_EQ(logged(), Said{"alert.delayed"});
+}
+
+TEST_F(AlertsTest, WhatCanNotBeKeptIsToldAllTheSame) {
+  std::filesystem::create_directory(folder_.path("alerts.json"));
+  begin({"ops"});
+  find(Severity::kCritical);
+  EXPECT_EQ(said("ops", 1), Said{"appeared 0"});
+  find(Severity::kOk);
+  EXPECT_EQ(said("ops", 2), (Said{"appeared 0", "cleared 0"}));
+  EXPECT_EQ(logged(), (Said{"warning", "warning"})) << "not readable, not writable, each said once";
+}
+
+}  // namespace
+}  // namespace litewright
