@@ -68,6 +68,11 @@ RunRecord record_of(Statement& row) {
 
 }  // namespace
 
+RunEnd run_end(RunResult result) {
+  if (result == RunResult::kFailed) return RunEnd::kFailed;
+  return result == RunResult::kInterrupted ? RunEnd::kInterrupted : RunEnd::kDone;
+}
+
 std::string_view run_result_name(RunResult result) { return kResults.at(static_cast<std::size_t>(result)); }
 
 RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
@@ -185,14 +190,17 @@ std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
   // Of what began: the last row of its latest due time.
   for (auto& [job, runs] : past) {
     Statement row = connection_.prepare(
-        "SELECT due, attempt, result FROM runs WHERE database=?1 AND job=?2 AND attempt>0 "
-        "ORDER BY due DESC, id DESC LIMIT 1");
+        "SELECT due, attempt, result, ended, (SELECT count(*) FROM runs AS one WHERE one.database=?1 AND "
+        "one.job=?2 AND one.due=runs.due AND one.attempt>0 AND one.result='interrupted') FROM runs WHERE "
+        "database=?1 AND job=?2 AND attempt>0 ORDER BY due DESC, id DESC LIMIT 1");
     row.bind(1, std::string_view(database));
     row.bind(2, std::string_view(job));
     if (!row.step()) continue;
     runs.due = time_of(row.integer(0));
     runs.attempts = static_cast<int>(row.integer(1));
-    runs.interrupted = result_of(row.text(2)) == RunResult::kInterrupted;
+    runs.end = run_end(result_of(row.text(2)));
+    if (!row.is_null(3)) runs.ended = time_of(row.integer(3));
+    runs.interruptions = static_cast<int>(row.integer(4));
   }
   return past;
 }

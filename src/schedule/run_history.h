@@ -21,6 +21,7 @@ namespace litewright {
 enum class RunResult { kRunning, kDone, kWarnings, kFailed, kOverTime, kInterrupted, kSkipped };
 // "running", "done", "warnings", "failed", "over-time", "interrupted", "skipped".
 std::string_view run_result_name(RunResult result);
+RunEnd run_end(RunResult result);  // for a timetable: what took too long would do so again
 
 struct RunRecord {
   std::int64_t id = 0;

@@ -21,19 +21,43 @@ Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns
     const std::string name = job.name;
     const auto known = past.find(name);
     State state{.job = std::move(job), .handled = since};
-    if (known != past.end() && known->second.handled) {
-      state.handled = *known->second.handled;
-      state.due = known->second.due.value_or(state.handled);
-      state.attempt = known->second.attempts;
-      // Once: the attempt that makes good for it is not itself made good for.
-      if (known->second.interrupted && state.attempt == 1) {
-        state.retry_at = since;
-        state.retry_why = Why::kInterrupted;
-      }
-    }
+    if (known != past.end() && known->second.handled) take_past(state, known->second, since);
     state.next = state.job.schedule.next(state.handled);
     states_.emplace(name, std::move(state));
   }
+}
+
+void Timetable::take_past(State& state, const PastRuns& past, WallTime now) {
+  state.handled = *past.handled;
+  state.due = past.due.value_or(state.handled);
+  state.attempt = past.attempts;
+  state.interruptions = past.interruptions;
+  const auto pause = backoff(state, past.end);
+  if (!pause) return;
+  if (past.end == RunEnd::kInterrupted) {
+    state.retry_at = now;
+    state.retry_why = Why::kInterrupted;
+    return;
+  }
+  // By a clock that was set back since then it would be far away.
+  const WallTime at = std::min(past.ended.value_or(now), now) + *pause;
+  const JobRules& rules = state.job.rules;
+  const bool too_late = rules.catch_up == JobRules::CatchUp::kNever
+                            ? now - at > kPunctual
+                            : now - state.due > rules.longest_lateness;
+  if (!too_late) state.retry_at = at;
+}
+
+// Until the next attempt for the same due time; absent: there is none.
+std::optional<std::chrono::nanoseconds> Timetable::backoff(const State& state, RunEnd end) {
+  const JobRules& rules = state.job.rules;
+  const bool again = (end == RunEnd::kFailed && state.attempt <= rules.retries) ||
+                     (end == RunEnd::kInterrupted && state.interruptions == 1 &&
+                      (state.attempt == 1 || state.attempt <= rules.retries));
+  if (!again) return std::nullopt;
+  std::chrono::nanoseconds backoff = rules.first_backoff;
+  for (int i = 1; i < state.attempt && backoff < rules.longest_backoff; i++) backoff *= 2;
+  return std::min(backoff, rules.longest_backoff);
 }
 
 // The same due time, the same delay: a restart in between does not begin it twice or never.
@@ -91,12 +115,14 @@ void Timetable::tick_job(State& state, WallTime now, const MayBegin& may_begin, 
     state.retry_at.reset();
   }
   if (!state.waiting) return;
-  const int attempt = state.waiting->due == state.due ? state.attempt + 1 : 1;
+  const bool again = state.waiting->due == state.due;
+  const int attempt = again ? state.attempt + 1 : 1;
   const Start start{state.job.name, state.waiting->due, attempt, state.waiting->why};
   if (may_begin && !may_begin(start)) {
     tick.waiting.push_back(start);
     return;
   }
+  if (!again) state.interruptions = 0;
   state.attempt = attempt;
   state.due = start.due;
   state.running_since = now;
@@ -112,15 +138,14 @@ Timetable::Tick Timetable::tick(WallTime now, const MayBegin& may_begin) {
   return tick;
 }
 
-void Timetable::ended(const std::string& job, WallTime now, bool done) {
+void Timetable::ended(const std::string& job, WallTime now, RunEnd end) {
   State& state = states_.at(job);
   state.running_since.reset();
-  const JobRules& rules = state.job.rules;
-  if (done || state.attempt > rules.retries) return;
-  std::chrono::nanoseconds backoff = rules.first_backoff;
-  for (int i = 1; i < state.attempt && backoff < rules.longest_backoff; i++) backoff *= 2;
-  state.retry_at = now + std::min(backoff, rules.longest_backoff);
-  state.retry_why = Why::kRetry;
+  if (end == RunEnd::kInterrupted) state.interruptions++;
+  const auto pause = backoff(state, end);
+  if (!pause) return;
+  state.retry_at = now + *pause;
+  state.retry_why = end == RunEnd::kInterrupted ? Why::kInterrupted : Why::kRetry;
 }
 
 WallTime Timetable::next_start(const std::string& job, WallTime now) const {

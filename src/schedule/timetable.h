@@ -1,6 +1,7 @@
 // Which jobs are to begin now: due times, jitter, no overlap with itself, catch-up after downtime, time
 // limits, retries with backoff. A state machine without a clock, a thread or memory beyond the process of its
-// own: it is told the time, how runs ended, and at its beginning what the history knows.
+// own: it is told the time, how runs ended, and at its beginning what the history knows; what is still to be
+// tried again follows from that, so a restart forgets none of it.
 //
 // The rules:
 //   1. A due time is handled once: it is begun, or it is skipped and recorded so. Never again after that,
@@ -9,10 +10,12 @@
 //      that still waits for its turn then gives way to the new due time.
 //   3. After downtime the latest missed due time is caught up with, once (kLatest), or none is (kNever). One
 //      that lies further back than `longest_lateness` is skipped.
-//   4. A run that failed is tried again after a while, more slowly each time, up to `retries` times, unless
-//   the
-//      next due time comes first.
-//   5. A run that a kill interrupted is done again, once.
+//   4. A run that failed is tried again after a while, more slowly each time, until it has had 1 + `retries`
+//      attempts, unless the next due time comes first. After downtime it is for that as for the due time
+//      itself by rule 3.
+//   5. A run that a kill interrupted is done again, once for each due time. That is one of its attempts, but
+//   is
+//      had without any `retries`, too.
 #pragma once
 
 #include <chrono>
@@ -44,12 +47,17 @@ struct Job {
   std::string scope = {};  // jobs of one name and other scopes have other jitters: the database
 };
 
+// How an attempt ended: kDone is also what is not to be tried again, as one that took too long.
+enum class RunEnd { kDone, kFailed, kInterrupted };
+
 // What is known of a job from before.
 struct PastRuns {
   std::optional<WallTime> handled = {};  // the latest due time that was begun or skipped
   std::optional<WallTime> due = {};      // of the last run that began by its schedule
   int attempts = 0;                      // that it had
-  bool interrupted = false;              // its last attempt has no end
+  int interruptions = 0;                 // among them
+  RunEnd end = RunEnd::kDone;            // of the last of them
+  std::optional<WallTime> ended = {};
 };
 
 class Timetable {
@@ -81,8 +89,8 @@ class Timetable {
   using MayBegin = std::function<bool(const Start&)>;
   Tick tick(WallTime now, const MayBegin& may_begin = {});
 
-  // A run of it is over. False `done`: it is tried again by the rules.
-  void ended(const std::string& job, WallTime now, bool done);
+  // A run of it is over, and is tried again by the rules.
+  void ended(const std::string& job, WallTime now, RunEnd end);
 
   // When it begins next, jitter included; for people.
   WallTime next_start(const std::string& job, WallTime now) const;
@@ -95,7 +103,7 @@ class Timetable {
     std::optional<WallTime> running_since = {};
     bool told_over_time = false;
     WallTime due = {};  // of the run that runs, or ran last
-    int attempt = 0;
+    int attempt = 0, interruptions = 0;
     std::optional<WallTime> retry_at = {};
     Why retry_why = Why::kRetry;
     struct Turn {
@@ -105,6 +113,8 @@ class Timetable {
     std::optional<Turn> waiting = {};  // for its turn
   };
   static WallTime begins(const Job& job, WallTime due);
+  static void take_past(State& state, const PastRuns& past, WallTime now);
+  static std::optional<std::chrono::nanoseconds> backoff(const State& state, RunEnd end);
   static void take_due_times(State& state, WallTime now, Tick& tick);
   static void tick_job(State& state, WallTime now, const MayBegin& may_begin, Tick& tick);
 

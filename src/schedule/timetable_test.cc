@@ -44,7 +44,7 @@ std::map<std::string, std::vector<WallTime>> run_month(const TimeZone& zone, Wal
         ++end;
         continue;
       }
-      table.ended(end->first, now, true);
+      table.ended(end->first, now, RunEnd::kDone);
       end = ends.erase(end);
     }
     const Timetable::Tick tick = table.tick(now);
@@ -108,7 +108,7 @@ TEST_F(TimetableTest, AfterDowntimeTheLatestMissedDueTimeIsCaughtUpWithOnce) {
   ASSERT_EQ(tick.skips.size(), 3U);
   EXPECT_EQ(tick.skips[0].due, at("2026-11-02T02:00:00Z"));
   EXPECT_EQ(tick.skips[0].why, "missed while nothing ran");
-  table.ended("daily", at("2026-11-05T09:05:00Z"), true);
+  table.ended("daily", at("2026-11-05T09:05:00Z"), RunEnd::kDone);
   EXPECT_TRUE(table.tick(at("2026-11-05T23:00:00Z")).starts.empty());
   // A clock that is set back runs nothing again.
   EXPECT_TRUE(table.tick(at("2026-11-05T01:59:00Z")).starts.empty());
@@ -133,7 +133,7 @@ TEST_F(TimetableTest, AJobIsNotBegunBesideItself) {
   EXPECT_TRUE(second.starts.empty());
   ASSERT_EQ(second.skips.size(), 1U);
   EXPECT_EQ(second.skips[0].why, "still running");
-  table.ended("hourly", at("2026-11-02T02:10:00Z"), true);
+  table.ended("hourly", at("2026-11-02T02:10:00Z"), RunEnd::kDone);
   EXPECT_EQ(table.tick(at("2026-11-02T03:00:00Z")).starts.size(), 1U);
 }
 
@@ -143,7 +143,7 @@ TEST_F(TimetableTest, AFailedRunIsTriedAgainMoreSlowlyEachTimeAndThenGivenUp) {
   std::vector<std::chrono::minutes> waits;
   ASSERT_EQ(table.tick(now).starts.size(), 1U);
   for (int attempt = 2; attempt <= 3; attempt++) {
-    table.ended("daily", now, false);
+    table.ended("daily", now, RunEnd::kFailed);
     const WallTime wake = table.tick(now).wake;
     waits.push_back(std::chrono::duration_cast<std::chrono::minutes>(wake - now));
     EXPECT_TRUE(table.tick(wake - 1s).starts.empty());
@@ -154,18 +154,18 @@ TEST_F(TimetableTest, AFailedRunIsTriedAgainMoreSlowlyEachTimeAndThenGivenUp) {
     now = wake;
   }
   EXPECT_EQ(waits, (std::vector<std::chrono::minutes>{1min, 2min}));
-  table.ended("daily", now, false);
+  table.ended("daily", now, RunEnd::kFailed);
   EXPECT_EQ(table.tick(now).wake, at("2026-11-03T02:00:00Z"));
 }
 
 TEST_F(TimetableTest, TheNextDueTimeTakesTheRetrysPlace) {
   Timetable table({job("hourly", "0 * * * *", utc_, {.first_backoff = 50min})}, {}, start_);
   table.tick(at("2026-11-02T01:00:00Z"));
-  table.ended("hourly", at("2026-11-02T01:30:00Z"), false);
+  table.ended("hourly", at("2026-11-02T01:30:00Z"), RunEnd::kFailed);
   const Timetable::Tick tick = table.tick(at("2026-11-02T02:00:00Z"));
   ASSERT_EQ(tick.starts.size(), 1U);
   EXPECT_EQ(tick.starts[0].attempt, 1);
-  table.ended("hourly", at("2026-11-02T02:01:00Z"), true);
+  table.ended("hourly", at("2026-11-02T02:01:00Z"), RunEnd::kDone);
   EXPECT_TRUE(table.tick(at("2026-11-02T02:30:00Z")).starts.empty());
 }
 
@@ -187,7 +187,7 @@ TEST_F(TimetableTest, WhatMayNotBeginStaysDueHoweverLateAndGivesWayToTheNext) {
   ASSERT_EQ(turn.starts.size(), 1U);
   EXPECT_EQ(turn.starts[0].due, at("2026-11-02T02:00:00Z"));
   EXPECT_EQ(turn.starts[0].attempt, 1);
-  table.ended("hourly", at("2026-11-02T02:41:00Z"), false);
+  table.ended("hourly", at("2026-11-02T02:41:00Z"), RunEnd::kFailed);
   EXPECT_EQ(table.tick(at("2026-11-02T02:43:00Z"), never).waiting.at(0).attempt, 2);
   EXPECT_EQ(table.tick(at("2026-11-02T02:44:00Z")).starts.at(0).why, Timetable::Why::kRetry);
 }
@@ -264,6 +264,59 @@ TEST_F(TimetableTest, AnInterruptedRunIsDoneAgainThoughTheNextDueTimeWasSkippedF
   ASSERT_EQ(tick.starts.size(), 1U);
   EXPECT_EQ(tick.starts[0].due, at("2026-11-02T02:00:00Z"));
   EXPECT_EQ(tick.starts[0].attempt, 2);
+}
+
+// How the attempts of a due time ended before the restart, and when and how it goes on after it.
+TEST_F(TimetableTest, WhatFailedBeforeARestartIsTriedAgainAtItsTime) {
+  using enum RunResult;
+  struct Case {
+    const char* name;
+    std::vector<RunResult> before;  // a minute apart, from 02:00
+    std::string again;              // by 12:00: when, which attempt; empty: not
+    JobRules rules = {};
+    std::string now = "2026-11-02T02:02:30Z";
+  };
+  const std::vector<Case> cases = {
+      {"failed once", {kFailed}, "02:02:30 attempt 2"},
+      {"failed once, a moment ago", {kFailed}, "02:01:00 attempt 2", {}, "2026-11-02T02:00:10Z"},
+      {"failed twice", {kFailed, kFailed}, "02:03:00 attempt 3"},
+      {"had all its attempts", {kFailed, kFailed, kFailed}, ""},
+      {"no retries", {kFailed}, "", {.retries = 0}},
+      {"was well", {kFailed, kDone}, ""},
+      {"took too long", {kOverTime}, ""},
+      {"interrupted", {kInterrupted}, "02:02:30 attempt 2"},
+      {"interrupted, no retries", {kInterrupted}, "02:02:30 attempt 2", {.retries = 0}},
+      {"interrupted twice", {kInterrupted, kInterrupted}, ""},
+      {"failed, then interrupted", {kFailed, kInterrupted}, "02:02:30 attempt 3"},
+      {"interrupted, then failed", {kInterrupted, kFailed}, "02:03:00 attempt 3"},
+      {"the last attempt interrupted", {kFailed, kFailed, kInterrupted}, ""},
+      {"long ago", {kFailed}, "", {.longest_lateness = 1h}, "2026-11-02T04:00:00Z"},
+      {"nothing is caught up with",
+       {kFailed},
+       "",
+       {.catch_up = JobRules::CatchUp::kNever},
+       "2026-11-02T04:00:00Z"},
+      {"the clock was set back", {kFailed}, "00:31:00 attempt 2", {}, "2026-11-02T00:30:00Z"},
+  };
+  for (const auto& [name, before, again, rules, now] : cases) {
+    const TestFolder folder;
+    MovedClock clock;
+    RunHistory history(folder.path("."), clock);
+    const WallTime due = at("2026-11-02T02:00:00Z");
+    for (std::size_t i = 0; i < before.size(); i++) {
+      clock.now = due + i * 1min;
+      history.end(history.begin("daily", "/data/app.db", due, static_cast<int>(i) + 1), before[i], "", "[]");
+    }
+    Timetable table({job("daily", "0 2 * * *", utc_, rules)}, history.past("/data/app.db"), at(now));
+    std::string begun;
+    for (WallTime time = at(now); time < at("2026-11-02T12:00:00Z") && begun.empty();) {
+      const Timetable::Tick tick = table.tick(time);
+      for (const Timetable::Start& start : tick.starts)
+        begun = fmt::format("{} attempt {}", format_utc_time(time).substr(11, 8), start.attempt);
+      time = std::max(tick.wake, time + 1s);
+    }
+    EXPECT_EQ(begun, again) << name;
+  }
 }
 
 TEST_F(TimetableTest, ARunIsTakenOverByTheProcessThatDoesIt) {

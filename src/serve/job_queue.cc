@@ -30,7 +30,7 @@ void JobQueue::put(const std::string& database, const std::vector<Job>& jobs,
     for (const Job& job : jobs) {
       const bool kept =
           std::ranges::any_of(known->second.jobs, [&](const Job& before) { return same_job(before, job); });
-      if (!kept) past[job.name] = {.handled = now};
+      if (!kept) past[job.name].handled = now;
     }
   }
   entries_.insert_or_assign(database, Entry{.jobs = jobs, .table = Timetable(jobs, past, now), .wake = now});
@@ -98,11 +98,11 @@ JobQueue::Tick JobQueue::tick(WallTime now, std::size_t at_once) {
   return tick;
 }
 
-void JobQueue::ended(const DueRun& run, WallTime now, bool done) {
+void JobQueue::ended(const DueRun& run, WallTime now, RunEnd end) {
   running_.erase(run.database);
   const auto known = entries_.find(run.database);
   if (run.asked_for || known == entries_.end()) return;
-  known->second.table.ended(run.start.job, now, done);
+  known->second.table.ended(run.start.job, now, end);
   known->second.wake = now;
 }
 

@@ -45,8 +45,7 @@ class JobQueue {
   };
   Tick tick(WallTime now, std::size_t at_once);
 
-  // False `done`: it is tried again by the rules.
-  void ended(const DueRun& run, WallTime now, bool done);
+  void ended(const DueRun& run, WallTime now, RunEnd end);  // it is tried again by the rules
 
   // When a job of it begins next; nothing where it has no such job.
   std::optional<WallTime> next_start(const std::string& database, const std::string& job, WallTime now) const;

@@ -31,7 +31,7 @@ class JobQueueTest : public ::testing::Test {
     return words;
   }
   void end(std::string_view time, bool done = true) {
-    queue_.ended(begun_.front(), at(time), done);
+    queue_.ended(begun_.front(), at(time), done ? RunEnd::kDone : RunEnd::kFailed);
     begun_.erase(begun_.begin());
   }
   using Words = std::vector<std::string>;
@@ -117,6 +117,19 @@ TEST_F(JobQueueTest, ANewScheduleHasMissedNothing) {
   EXPECT_EQ(queue_.next_start("a", "hourly", at("10:31:00")), at("11:00:00"));
   EXPECT_EQ(queue_.next_start("a", "daily", at("10:31:00")), at("09:00:00") + 24h);
   EXPECT_EQ(queue_.next_start("a", "weekly", at("10:31:00")), std::nullopt);
+}
+
+TEST_F(JobQueueTest, ANewScheduleForgetsNoRetry) {
+  queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:30:00"));
+  const std::map<std::string, PastRuns> past = {{"daily",
+                                                 {.handled = at("01:00:00"),
+                                                  .due = at("01:00:00"),
+                                                  .attempts = 1,
+                                                  .end = RunEnd::kFailed,
+                                                  .ended = at("01:00:10")}}};
+  queue_.put("a", jobs({{"daily", "0 9 * * *"}}), past, at("01:00:30"));
+  EXPECT_EQ(tick("01:00:30"), Words{});
+  EXPECT_EQ(tick("01:01:10"), Words{"a daily"});
 }
 
 }  // namespace

@@ -56,6 +56,14 @@ std::string_view last_line(std::string_view text) {
 
 Json document_of(const std::string& output) { return Json::parse(last_line(output), nullptr, false); }
 
+// What a command says that had no row to say it in.
+std::string last_word(const OwnCommandResult& result) {
+  const Json document = document_of(result.output);
+  if (document.is_object() && document.contains("message") && document["message"].is_string())
+    return document["message"].get<std::string>();
+  return std::string(last_line(result.error));
+}
+
 }  // namespace
 
 JobRunner::JobRunner(const std::string& state_folder, const JobSurroundings& surroundings)
@@ -246,7 +254,7 @@ void JobRunner::start(const DueRun& due) {
   {
     const std::lock_guard lock(mutex_);
     const auto member = members_.find(due.database);
-    if (member == members_.end()) return queue_.ended(due, around_.clock.wall(), true);
+    if (member == members_.end()) return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
     run.member = member->second;
   }
   std::optional<RunRecord> record;
@@ -255,7 +263,7 @@ void JobRunner::start(const DueRun& due) {
     record = history_.find(run.id);
   } catch (const Error&) {
     const std::lock_guard lock(mutex_);
-    queue_.ended(due, around_.clock.wall(), false);
+    queue_.ended(due, around_.clock.wall(), RunEnd::kFailed);
     throw;
   }
   announce(run, "began", record.value_or(RunRecord{}));
@@ -356,7 +364,7 @@ RunRecord JobRunner::final_record(const Run& run) {
     kind = killed ? RunResult::kInterrupted : RunResult::kFailed;
     summary = killed ? fmt::format("killed by signal {}", result.status - 128)
                      : fmt::format("ended with {}: {}", result.status,
-                                   run.failure.empty() ? last_line(result.error) : run.failure);
+                                   run.failure.empty() ? last_word(result) : run.failure);
   }
   const bool same = has_word && kind == own->result;
   if (!same) history_.end(run.id, kind, summary, has_word ? own->findings : "[]");
@@ -365,12 +373,9 @@ RunRecord JobRunner::final_record(const Run& run) {
 
 void JobRunner::end(Run& run) {
   const RunRecord record = final_record(run);
-  // Once more after a kill; what took too long would do so again.
-  const bool once_more = record.result == RunResult::kInterrupted && run.due.start.attempt == 1;
-  const bool done = record.result != RunResult::kFailed && !once_more;
   {
     const std::lock_guard lock(mutex_);
-    queue_.ended(run.due, around_.clock.wall(), done);
+    queue_.ended(run.due, around_.clock.wall(), run_end(record.result));
   }
   take_findings(run, run.result->output);
   tell_failure(run.member, record);

@@ -198,12 +198,14 @@ TEST_F(JobRunnerTest, AFailureIsAFindingUntilARunIsWell) {
   configure(kDaily);
   start(at("2026-11-01T01:59:00Z"));
   run_ = [](const OwnCommand&) {
-    return OwnCommandResult{.status = 69, .error = "x\nlitewright: no store\n"};
+    return OwnCommandResult{.status = 69,
+                            .output = R"({"status":69,"message":"no store","hint":"mount it"})",
+                            .error = "litewright: no store\nhint: mount it\n"};
   };
   work_until(at("2026-11-01T02:00:30Z"));
   const auto failed = board_.find("app.db")->findings.at(FindingSource::kJobs);
   ASSERT_EQ(failed.size(), 1u);
-  EXPECT_NE(failed[0].meaning.find("ended with 69: litewright: no store"), std::string::npos);
+  EXPECT_NE(failed[0].meaning.find("ended with 69: no store"), std::string::npos);
   run_ = [this](const OwnCommand&) {
     RunHistory history(folder_.path("."), clock_);
     history.end(2, RunResult::kWarnings, "well", "[]");
@@ -253,6 +255,22 @@ TEST_F(JobRunnerTest, ARunThatAKillInterruptedIsDoneAgainAtMostOnce) {
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[0].result, RunResult::kInterrupted);
   EXPECT_EQ(all[1].attempt, 2);
+}
+
+TEST_F(JobRunnerTest, RetriesGoOnAfterARestartUpToWhatIsConfigured) {
+  configure(kDaily);  // retries: 2
+  run_ = [](const OwnCommand&) { return OwnCommandResult{.status = 69, .error = "no store"}; };
+  for (const char* now : {"2026-11-01T01:59:00Z", "2026-11-01T02:00:30Z", "2026-11-01T02:00:50Z",
+                          "2026-11-01T02:01:30Z", "2026-11-01T02:05:00Z", "2026-11-01T03:00:00Z"}) {
+    start(at(now));
+    work_until(clock_.now.load() + 65s);
+    runner_.reset();
+  }
+  std::vector<std::string> said;
+  for (const RunRecord& run : runs("daily", "/data/app.db"))
+    said.push_back(fmt::format("{} attempt {}", format_utc_time(run.began).substr(11, 8), run.attempt));
+  EXPECT_EQ(said,
+            (std::vector<std::string>{"02:00:00 attempt 1", "02:01:00 attempt 2", "02:05:00 attempt 3"}));
 }
 
 TEST_F(JobRunnerTest, ADatabaseOnWhichAProcessOfBeforeStillWorksIsLeftAlone) {

@@ -119,6 +119,36 @@ schedule.daily = "every 1s"
     return f"{len(done)} runs before, then {result}"
 
 
+def tried_again_after_a_kill(context):
+    """A run fails, the daemon is killed in the pause before the next attempt: the next daemon makes it, and no more when it was well."""
+    app = make(context, "app.db")
+    toml = f'[[database]]\npath = "{app}"\nschedule.hourly = "every 1s"\n'
+    served = Serve(context, toml)
+    served.wait_following("app.db")
+    os.rename(app, app + ".away")
+    failed = served.wait_event("run.ended", timeout=COMMAND_SECONDS, that=lambda event: event["run"]["result"] == "failed")["run"]
+    served.kill_all()
+    os.rename(app + ".away", app)
+    yearly = toml.replace("every 1s", "0 0 1 1 *")
+    of_it = lambda: [(run["attempt"], run["result"]) for run in runs(context, app, "hourly") if run["due"] == last["due"]]
+    last = runs(context, app, "hourly")[-1]
+    if last["result"] == "running":  # killed when it had just begun
+        context.command("runs", app)
+        last = runs(context, app, "hourly")[-1]
+    # Two minutes pass.
+    history = sqlite3.connect(context.path("state/runs.db"), isolation_level=None)
+    history.execute("UPDATE runs SET ended = ended - 120000000000")
+    history.close()
+    for _ in range(2):
+        served = Serve(context, yearly)
+        served.wait_following("app.db")
+        wait_until(lambda: len(of_it()) > 1 and of_it()[-1][1] in ("done", "warnings"), "it was tried again")
+        time.sleep(.5)
+        check([attempt for attempt, _ in of_it()] == [1, 2], f"{of_it()}")
+        served.stop()
+    return f"{failed['summary']}; then {of_it()}"
+
+
 def killed_at_any_moment(context):
     """kill -9 of all its processes again and again, with commits and runs under way: no job lost, none done a third time."""
     app, other = make(context, "app.db"), make(context, "other.db")
@@ -153,8 +183,9 @@ schedule.daily = "every 2s"
             by_due.setdefault(run["due"], []).append(run)
         for due, tries in by_due.items():
             results = [run["result"] for run in sorted(tries, key=lambda run: run["id"])]
-            check(len(results) == 1 or results[0] in ("interrupted", "failed"), f"{due} of {job}: {results}")
-            check(results.count("interrupted") <= 2 and len(results) <= 2, f"{due} of {job}: {results}")
+            # At most 1 + retries attempts; after a second interruption it is not done again.
+            check(all(result in ("interrupted", "failed") for result in results[:-1]), f"{due} of {job}: {results}")
+            check(len(results) <= 3 and results[:-1].count("interrupted") <= 1, f"{due} of {job}: {results}")
             interrupted += results.count("interrupted")
         dues = sorted(int(calendar.timegm(time.strptime(due[:19], "%Y-%m-%dT%H:%M:%S"))) for due in by_due)
         gaps = [(a, b) for a, b in zip(dues, dues[1:]) if b - a != pace]
@@ -390,6 +421,7 @@ TESTS = [
     Test("serve tells its service manager how it is", tells_its_service_manager, 5),
     Test("serve guards what the configuration means as it changes", guards, 10),
     Test("serve runs plans by schedule and is killed in the midst", runs_by_schedule, 15),
+    Test("serve tries again what failed before it was killed", tried_again_after_a_kill, 10),
     Test("serve is killed at any moment", killed_at_any_moment, 25, 200),
     Test("serve with stores that hang guards the others", hung_store, 15, 180),
     Test("serve leaves though a store hangs", leaves, 10),
