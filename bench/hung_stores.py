@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Some of many archives hang in one daemon: how late are the others' commits archived, and how soon does it leave?
 
-  hung_stores.py [--databases 1000] [--hung 1] [--written 20] [--every 0.1] [--seconds 60] [--leave] [--begin]
+  hung_stores.py [--databases 1000] [--hung 1] [--written 20] [--every 0.1] [--seconds 60] [--leave] [--begin 1|2]
 
 `litewright serve` guards them all. --written databases with a store of their own get a commit every --every seconds, and so do
-the --hung ones. Three times --seconds: before, while the hung stores answer no fsync (tests/harness/hung_folder.cc), after.
+the --hung ones: before, while the hung stores answer no fsync (--seconds; tests/harness/hung_folder.cc), and after.
 The delay of a commit is from its COMMIT's return to its segment's name in the archive (inotify). At the end every written
 database's archive must hold its newest commit. --leave: SIGTERM comes while they hang, instead. --begin: they hang already
 when it starts, and what is told is when the others were followed.
@@ -188,7 +188,7 @@ def hang_amid(chosen, folder, paths, archives, toml, flag, environment):
             marks.append(time.monotonic())
             readings.append(Reading(daemon.pid))
 
-        time.sleep(chosen.seconds)
+        time.sleep(chosen.around)
         mark()
         flag.touch()
         time.sleep(chosen.seconds)
@@ -197,7 +197,7 @@ def hang_amid(chosen, folder, paths, archives, toml, flag, environment):
             daemon.stop()
         else:
             flag.unlink()
-            time.sleep(chosen.seconds)
+            time.sleep(chosen.around)
             mark()
         for writer in writers.values():
             writer.stopped.set()
@@ -246,6 +246,7 @@ def main():
     parser.add_argument("--written", type=int, default=20)
     parser.add_argument("--every", type=float, default=0.1)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--around", type=float, default=20, help="seconds before and after")
     parser.add_argument("--settle", type=float, default=10)
     parser.add_argument("--leave", action="store_true")
     parser.add_argument("--begin", type=int, default=0, choices=(0, 1, 2), help="1: new archives, 2: archives that are there")

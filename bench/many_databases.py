@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """What it costs to guard many databases in one process: threads, descriptors, memory, processor time.
 
-  many_databases.py [--databases 1000] [--written 10] [--every 0.1] [--seconds 60] [--program build/release/harness/follow_many]
+  many_databases.py [--databases 1000] [--processes 1] [--written 10] [--every 0.1] [--seconds 60]
+                    [--program build/release/harness/follow_many]
 
 Makes small WAL databases, follows them all with the program, each into an archive beside it, and measures twice for
 --seconds: while nobody writes, and while --written of them get a commit every --every seconds. Descriptors are those of the
 process divided by the databases; RSS is the process' own. At the end each written database's archive is synced and its
-newest commit compared with what was committed. --litewright: where `litewright` is, for that.
+newest commit compared with what was committed. --litewright: where `litewright` is, for that. With --processes the databases
+are shared out among so many, where one may not have the descriptors for all; the figures are their sums.
 """
 import argparse, os, pathlib, re, resource, shutil, signal, sqlite3, subprocess, sys, tempfile, threading, time
 
@@ -33,19 +35,62 @@ def make_databases(folder, count):
 
 
 class Reading:
-    def __init__(self, pid):
+    """Of one process, or the sum over several."""
+
+    def __init__(self, *pids):
         self.at = time.monotonic()
-        status = pathlib.Path("/proc/%d/status" % pid).read_text()
-        field = lambda name: int(re.search(name + r":\s+(\d+)", status).group(1))
-        self.threads, self.rss, self.anonymous = field("Threads"), field("VmRSS") / 1024, field("RssAnon") / 1024
-        self.descriptors = len(os.listdir("/proc/%d/fd" % pid))
-        stat = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
-        self.cpu = (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+        self.threads = self.rss = self.anonymous = self.descriptors = self.cpu = 0
+        for pid in pids:
+            status = pathlib.Path("/proc/%d/status" % pid).read_text()
+            field = lambda name: int(re.search(name + r":\s+(\d+)", status).group(1))
+            self.threads += field("Threads")
+            self.rss += field("VmRSS") / 1024
+            self.anonymous += field("RssAnon") / 1024
+            self.descriptors += len(os.listdir("/proc/%d/fd" % pid))
+            stat = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
+            self.cpu += (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
     def line(self, what, before, databases):
         share = 100 * (self.cpu - before.cpu) / (self.at - before.at)
         return "%-34s %8d %12d %10.2f %9.1f %9.1f %8.2f %%" % (
             what, self.threads, self.descriptors, self.descriptors / databases, self.rss, self.anonymous, share)
+
+
+class Followers:
+    """The processes, each with its part of the databases and a state folder of its own."""
+
+    def __init__(self, program, folder, paths, count):
+        self.states, self.processes, self.parts = [], [], [paths[number::count] for number in range(count)]
+        for number, part in enumerate(self.parts):
+            state = folder / ("state%d" % number)
+            state.mkdir(mode=0o700)
+            process = subprocess.Popen([program, state], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            process.stdin.write("".join("%s\n" % path for path in part))
+            process.stdin.close()
+            self.states.append(state)
+            self.processes.append(process)
+
+    def wait_followed(self):
+        for process, part in zip(self.processes, self.parts):
+            if not any(line.startswith("following %d\n" % len(part)) for line in process.stdout):
+                sys.exit("a program ended")
+
+    def reading(self):
+        return Reading(*(process.pid for process in self.processes))
+
+    def state_of(self, path):
+        return next(state for state, part in zip(self.states, self.parts) if path in part)
+
+    def stop(self):
+        """Their exit statuses, all 0 if they left well."""
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+        return [process.wait() for process in self.processes]
+
+    def kill(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
 
 def write(path, every, stop, counts):
@@ -60,16 +105,10 @@ def write(path, every, stop, counts):
     connection.close()
 
 
-def wait_followed(process, count, began):
-    for line in process.stdout:
-        if line.startswith("following %d\n" % count):
-            return time.monotonic() - began
-    sys.exit("the program ended")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--databases", type=int, default=1000)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--written", type=int, default=10)
     parser.add_argument("--every", type=float, default=0.1)
     parser.add_argument("--seconds", type=float, default=60)
@@ -79,64 +118,65 @@ def main():
     chosen = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard < chosen.databases * 5:
-        sys.exit("%d databases need %d descriptors, and the limit is %d" % (chosen.databases, chosen.databases * 5, hard))
+    each = -(-chosen.databases // chosen.processes)
+    if hard < each * 5:
+        sys.exit("%d databases need %d descriptors, and the limit is %d: --processes" % (each, each * 5, hard))
     with tempfile.TemporaryDirectory(prefix="litewright-many-") as name:
         folder = pathlib.Path(name)
         paths = make_databases(folder, chosen.databases)
-        state = folder / "state"
-        state.mkdir(mode=0o700)
         began = time.monotonic()
-        process = subprocess.Popen([chosen.program, state], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        process.stdin.write("".join("%s\n" % path for path in paths))
-        process.stdin.close()
+        followers = Followers(chosen.program, folder, paths, chosen.processes)
         try:
-            took = wait_followed(process, chosen.databases, began)
-            first = Reading(process.pid)
-            print("%d databases, %d written every %g s; all followed after %.1f s (%.1f CPU s, %d threads, %.0f MiB then)" % (
-                chosen.databases, chosen.written, chosen.every, took, first.cpu, first.threads, first.rss))
-            print("%-34s %8s %12s %10s %9s %9s %10s" % ("", "threads", "descriptors", "a database", "MiB RSS", "anonymous", "of a core"), flush=True)
-            time.sleep(chosen.settle)
-            before = Reading(process.pid)
-            time.sleep(chosen.seconds)
-            after = Reading(process.pid)
-            print(after.line("nobody writes, %.0f s" % chosen.seconds, before, chosen.databases), flush=True)
-            stop, counts = threading.Event(), {}
-            writers = [threading.Thread(target=write, args=(path, chosen.every, stop, counts)) for path in paths[:chosen.written]]
-            for writer in writers:
-                writer.start()
-            time.sleep(min(chosen.settle, 10))
-            before, commits = Reading(process.pid), sum(counts.values())
-            time.sleep(chosen.seconds)
-            after = Reading(process.pid)
-            print(after.line("%d written, %.0f commits/s" % (chosen.written, (sum(counts.values()) - commits) / chosen.seconds), before, chosen.databases), flush=True)
-            stop.set()
-            for writer in writers:
-                writer.join()
-            wrong = 0
-            for path in paths[:chosen.written] if chosen.litewright.exists() else []:
-                environment = dict(os.environ, LITEWRIGHT_STATE=str(state))
-                subprocess.run([chosen.litewright, "sync", path, "--archive", "%s-archive" % path], check=True, stdout=subprocess.DEVNULL, env=environment)
-                subprocess.run([chosen.litewright, "restore", path, "--archive", "%s-archive" % path, "-o", folder / "restored.db"],
-                               check=True, stdout=subprocess.DEVNULL, env=environment)
-                restored = sqlite3.connect(folder / "restored.db")
-                rows = restored.execute("SELECT count(*) FROM orders").fetchone()[0]
-                restored.close()
-                wrong += rows != ROWS + counts[path]
-                (folder / "restored.db").unlink()
-            time.sleep(chosen.settle)
-            rested = Reading(process.pid)
-            print(rested.line("at rest again", after, chosen.databases))
-            print("archives of what was written: %d checked, %d wrong" % (chosen.written if chosen.litewright.exists() else 0, wrong))
-            began = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            print("stopped after %.1f s, status %d" % (time.monotonic() - began, process.returncode))
-            sys.exit(1 if wrong or process.returncode else 0)
+            followers.wait_followed()
+            first = followers.reading()
+            print("%d databases in %d process%s, %d written every %g s; all followed after %.1f s (%.1f CPU s, %d threads, %.0f MiB then)" % (
+                chosen.databases, chosen.processes, "es" if chosen.processes > 1 else "", chosen.written, chosen.every,
+                time.monotonic() - began, first.cpu, first.threads, first.rss))
+            return measure(chosen, folder, paths, followers)
         finally:
-            process.kill()
-            process.wait()
+            followers.kill()
+
+
+def measure(chosen, folder, paths, followers):
+    print("%-34s %8s %12s %10s %9s %9s %10s" % ("", "threads", "descriptors", "a database", "MiB RSS", "anonymous", "of a core"), flush=True)
+    time.sleep(chosen.settle)
+    before = followers.reading()
+    time.sleep(chosen.seconds)
+    after = followers.reading()
+    print(after.line("nobody writes, %.0f s" % chosen.seconds, before, chosen.databases), flush=True)
+    stop, counts = threading.Event(), {}
+    writers = [threading.Thread(target=write, args=(path, chosen.every, stop, counts)) for path in paths[:chosen.written]]
+    for writer in writers:
+        writer.start()
+    time.sleep(min(chosen.settle, 10))
+    before, commits = followers.reading(), sum(counts.values())
+    time.sleep(chosen.seconds)
+    after = followers.reading()
+    print(after.line("%d written, %.0f commits/s" % (chosen.written, (sum(counts.values()) - commits) / chosen.seconds), before, chosen.databases), flush=True)
+    stop.set()
+    for writer in writers:
+        writer.join()
+    written = paths[:chosen.written] if chosen.litewright.exists() else []
+    wrong = sum(not is_archived(chosen.litewright, path, followers.state_of(path), folder / "restored.db", counts[path]) for path in written)
+    time.sleep(chosen.settle)
+    print(followers.reading().line("at rest again", after, chosen.databases))
+    print("archives of what was written: %d checked, %d wrong" % (len(written), wrong))
+    began = time.monotonic()
+    statuses = followers.stop()
+    print("stopped after %.1f s, status %s" % (time.monotonic() - began, statuses))
+    return 1 if wrong or any(statuses) else 0
+
+
+def is_archived(litewright, path, state, out, commits):
+    environment = dict(os.environ, LITEWRIGHT_STATE=str(state))
+    for words in (["sync", path], ["restore", path, "-o", out]):
+        subprocess.run([litewright, *words, "--archive", "%s-archive" % path], check=True, stdout=subprocess.DEVNULL, env=environment)
+    restored = sqlite3.connect(out)
+    rows = restored.execute("SELECT count(*) FROM orders").fetchone()[0]
+    restored.close()
+    out.unlink()
+    return rows == ROWS + commits
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
