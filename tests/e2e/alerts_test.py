@@ -1,4 +1,5 @@
-"""`serve` tells people: a real receiver, a command; appears, escalates, is over; nothing twice after a restart."""
+"""`serve` tells people: by command, webhook, syslog; appears, worsens, escalates, is over; nothing twice after a restart."""
+import datetime
 import http.server
 import json
 import os
@@ -7,7 +8,8 @@ import sqlite3
 import threading
 import time
 
-from program import COMMAND_SECONDS, Serve, Test, check
+from private_syslog import PrivateSyslog
+from program import COMMAND_SECONDS, Serve, Skip, Test, check
 
 
 class Receiver:
@@ -103,6 +105,138 @@ thresholds = {{ free-disk = "off", disk-used = "off" }}
     return f"{len(receiver.told)} messages, the first after a failure: {first['text'][:90]}"
 
 
+class Ways:
+    """Each way out that an alert has, under three names (day, senior, night), and what came there: ["appeared", …]."""
+
+    def __init__(self, context):
+        self.context, self.receiver, self.left_out, self.before = context, Receiver(), "", ()
+        self.receiver.fails.clear()
+        self.all = ["command", "webhook", "syslog"]
+        try:
+            self._syslog = PrivateSyslog(context)
+            self.before = self._syslog.before
+        except Skip as skip:
+            self.all.remove("syslog")
+            self.left_out = f"; syslog left out: {skip}"
+
+    def key(self, way, name):
+        noted = self.context.path(name)
+        return {"command": f"command = \"cat >> {noted}; echo >> {noted}\"", "webhook": f'webhook = "{self.receiver.url}/{name}"',
+                "syslog": f'syslog = "{FACILITIES[name]}"'}[way]
+
+    def told(self, way, name):
+        if way == "syslog":
+            return [reason_of(level, text) for facility, level, text in list(self._syslog.lines) if facility == FACILITIES[name]]
+        if way == "webhook":
+            messages = [message for path, message in list(self.receiver.told) if path == f"/{name}"]
+        else:
+            noted = pathlib.Path(self.context.path(name))
+            messages = [json.loads(line) for line in noted.read_text().splitlines() if line] if noted.exists() else []
+        return [notice["reason"] for message in messages for notice in message["notices"]]
+
+    def wait(self, name, reason, ways=None):
+        end = time.monotonic() + COMMAND_SECONDS
+        for way in ways or self.all:
+            while same_line(reason, way) not in self.told(way, name):
+                check(time.monotonic() < end, f"{name} by {way}: not {reason}; told {self.told(way, name)}")
+                time.sleep(.05)
+
+
+FACILITIES = {"day": "local0", "senior": "local1", "night": "local2", "dawn": "local3"}
+
+
+def reason_of(level, text):
+    """A line of syslog says less than the JSON: how bad it is, and whether that is news."""
+    if level == "notice":
+        check(text.startswith("over: "), f"{level}: {text}")
+        return "cleared"
+    check(text.startswith({"crit": "critical: ", "warning": "warning: "}[level]), f"{level}: {text}")
+    return f"{level} again" if ", since " in text else level
+
+
+def same_line(reason, way):
+    lines = {"appeared": "warning", "appeared critical": "crit", "worsened": "crit", "repeated": "warning again",
+             "escalated": "crit again", "cleared": "cleared"}
+    return lines[reason] if way == "syslog" else reason.partition(" ")[0]
+
+
+def without_repeats(reasons):
+    return [reason for reason in reasons if reason not in ("repeated", "warning again", "crit again")]
+
+
+def hours(*minutes):
+    """A span of the day from so many minutes after now to so many."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return "-".join((now + datetime.timedelta(minutes=later)).strftime("%H:%M") for later in minutes)
+
+
+def every_way(context):
+    ways = Ways(context)
+    dawn = 60 if not context.long else 1 if datetime.datetime.now().second < 30 else 2  # minutes
+    path = context.path("app.db")
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
+    toml = f"""
+[serve]
+look_every = "200ms"
+[[database]]
+path = "{path}"
+thresholds = {{ size = "100KB,500KB", free-disk = "off", disk-used = "off", disk-full-in = "off" }}
+"""
+    for way in ways.all:
+        toml += f"""
+[[alert]]
+name = "by {way}"
+findings = ["size.*"]
+settle = "1s"
+repeat = "2s"
+{ways.key(way, "day")}
+[[alert.escalation]]
+after = "1s"
+{ways.key(way, "senior")}
+[[alert]]
+name = "by {way}, at night"
+findings = ["size.*"]
+settle = "1s"
+quiet_hours = "{hours(-60, 60)}"
+{ways.key(way, "night")}
+[[alert]]
+name = "by {way}, at dawn"
+findings = ["size.*"]
+settle = "1s"
+quiet_hours = "{hours(-60, dawn)}"
+{ways.key(way, "dawn")}
+"""
+    served = Serve(context, toml, before=ways.before)
+    served.wait_following("app.db")
+    connection.execute("INSERT INTO t VALUES(randomblob(200000))")
+    ways.wait("day", "appeared")
+    ways.wait("day", "repeated")
+    check(not any(ways.told(way, name) for way in ways.all for name in ("night", "dawn")), "told in quiet hours")
+    if context.long:  # their end
+        ways.wait("dawn", "appeared")
+    connection.execute("INSERT INTO t VALUES(randomblob(500000))")
+    ways.wait("day", "worsened")
+    ways.wait("senior", "escalated")
+    ways.wait("night", "appeared critical")
+    connection.executescript("DELETE FROM t; VACUUM; PRAGMA wal_checkpoint")
+    for name in ("day", "senior", "night", "dawn"):
+        ways.wait(name, "cleared")
+    time.sleep(2)  # in which more would come
+    for way in ways.all:
+        line = lambda *reasons: [same_line(reason, way) for reason in reasons]
+        day, night = without_repeats(ways.told(way, "day")), ways.told(way, "night")
+        check(day == line("appeared", "worsened", "cleared"), f"by {way}: {day}")
+        check(night == line("appeared critical", "cleared"), f"by {way}, at night: {night}")
+        senior = ways.told(way, "senior")
+        check(senior[0] == line("escalated")[0] and senior[-1] == "cleared" and set(senior) <= {*line("escalated"), "repeated", "cleared"},
+              f"by {way}, escalated: {senior}")
+        dawn = ways.told(way, "dawn")
+        check(dawn == (line("appeared", "worsened", "cleared") if context.long else night), f"by {way}, at dawn: {dawn}")
+    served.stop(status=None)
+    return ", ".join(f"{len(ways.told(way, 'day'))} by {way}" for way in ways.all) + ways.left_out
+
+
 def refused(context):
     file = context.path("wrong.toml")
     for alert, word in (('webhook = "ftp://x/"', "http://"), ('syslog = "local9"', "facility"), ('name = "a"', "webhook"),
@@ -114,5 +248,6 @@ def refused(context):
 
 TESTS = [
     Test("a finding is told, escalated twice, over; nothing twice after a restart", told, 15),
+    Test("command, webhook and syslog tell what appears, worsens, escalates and ends; not in quiet hours", every_way, 18, 120),
     Test("alerts that could never arrive are refused", refused, 2),
 ]
