@@ -192,12 +192,17 @@ void expect_read_back(const ObjectStore& store, const std::string& name, const V
   }
 }
 
-// Whether all of `left` are among `all`, the same states.
-bool is_thinned_from(std::span<const CommitRecord> left, std::span<const CommitRecord> all) {
+// A snapshot that others build on; whether its commit is a point is for the segments beside it to say.
+bool is_anchor(const SegmentEntry& entry) {
+  return entry.is_snapshot() && entry.commits == 1 && entry.last.retired;
+}
+
+// Whether all of `left` are among `all`, the same states. `revived`: a retired one may be a point again.
+bool is_thinned_from(std::span<const CommitRecord> left, std::span<const CommitRecord> all, bool revived) {
   return std::ranges::all_of(left, [&](const CommitRecord& commit) {
     const auto found = std::ranges::lower_bound(all, commit.txid, {}, &CommitRecord::txid);
     return found != all.end() && found->txid == commit.txid && found->checksum == commit.checksum &&
-           found->page_count == commit.page_count && (commit.retired || !found->retired);
+           found->page_count == commit.page_count && (revived || commit.retired || !found->retired);
   });
 }
 
@@ -214,7 +219,7 @@ void expect_replaced(const ObjectStore& store, const SegmentEntry& replacement,
     const auto end = std::ranges::upper_bound(commits, entry.last.txid, {}, &CommitRecord::txid);
     const std::span there(begin, end);
     if (std::ranges::equal(own, there)) return;
-    if (replacement.thinned() && is_thinned_from(there, own)) return;
+    if (replacement.thinned() && is_thinned_from(there, own, is_anchor(entry))) return;
   }
   throw Error(ErrorCode::kInternal,
               fmt::format("{} does not replace {}: nothing is deleted", replacement.name, entry.name));

@@ -101,13 +101,12 @@ void expect_sound(const ObjectStore& store) {
   RC_ASSERT(report.commits == points_of(store).size());
 }
 
-RC_GTEST_PROP(Retention, WhatTheRulesKeepIsRestoredAndNothingElse, ()) {
+// Pruned three times, by rules of its own each time.
+void prune_thrice(const HistoryOptions& options) {
   MemoryStore store;
   const SystemClock clock;
   ensure_archive(store, "app.db", clock);
-  History history({.seed = *rc::gen::arbitrary<std::uint32_t>(),
-                   .commits = *rc::gen::inRange(1, 60),
-                   .longest_segment = *rc::gen::inRange(1, 9)});
+  History history(options);
   history.write(store);
   const auto last = history.commits().size();
   std::set<std::uint64_t> pinned;
@@ -137,6 +136,18 @@ RC_GTEST_PROP(Retention, WhatTheRulesKeepIsRestoredAndNothingElse, ()) {
     expect_sound(store);
     std::erase_if(left, [&](const CommitRecord& commit) { return !kept.contains(commit.txid.value); });
   }
+}
+
+RC_GTEST_PROP(Retention, WhatTheRulesKeepIsRestoredAndNothingElse, ()) {
+  prune_thrice({.seed = *rc::gen::arbitrary<std::uint32_t>(),
+                .commits = *rc::gen::inRange(1, 60),
+                .longest_segment = *rc::gen::inRange(1, 9)});
+}
+
+// An anchor stood at the end of a merged segment; thinned, that takes the place of both.
+TEST(Retention, ReplacesAnAnchorWhoseCommitIsAPointOfAnotherSegment) {
+  const bool right = rc::check([] { prune_thrice({.seed = 25595965, .commits = 44, .longest_segment = 2}); });
+  EXPECT_TRUE(right);
 }
 
 RC_GTEST_PROP(Retention, AtItsLeisureKeepsAllThatTheRulesKeepAndFewObjects, ()) {
