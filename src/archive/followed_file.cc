@@ -10,6 +10,7 @@
 #include "base/checksum.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 
@@ -32,7 +33,7 @@ FollowedFile::FollowedFile(const std::string& state_folder, const std::string& a
       database_(std::move(database)) {
   try {
     const json document = json::parse(read_whole_file(path_, kLargest), nullptr, false);
-    if (!document.is_object() || document.value("database", "") != database_) return;
+    if (!document.is_object() || document.value("database", "") != as_utf8(database_)) return;
     remembered_ =
         FileIdentity{document.value("inode", std::uint64_t{0}), document.value("born", std::int64_t{0})};
     known_at_ = WallTime(std::chrono::nanoseconds(document.value("known_at", std::int64_t{0})));
@@ -50,7 +51,7 @@ void FollowedFile::remember(WallTime known_at) {
                          {"born", current_->born},
                          {"known_at", known_at.time_since_epoch().count()}};
   try {
-    write_file_durably(path_, bytes_of(document.dump() + "\n"));
+    write_file_durably(path_, bytes_of(json_text(document) + "\n"));
   } catch (const Error&) {
     // A cache: what is not remembered is found out anew.
   }

@@ -20,6 +20,7 @@
 #include "archive/sealed_document.h"
 #include "base/checksum.h"
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 
@@ -286,7 +287,7 @@ void OwnerSocket::serve(Connection& connection) {
       answer = {{"error",
                  {{"code", static_cast<int>(ErrorCode::kUsage)}, {"message", error.what()}, {"hint", ""}}}};
     }
-    if (!send_line(descriptor, answer.dump())) break;
+    if (!send_line(descriptor, json_text(answer))) break;
   }
   gone_(descriptor);
   const std::lock_guard lock(mutex_);
@@ -332,7 +333,7 @@ json OwnerClient::ask(const json& request, milliseconds timeout) {
   std::string pending;
   json addressed = request;
   if (!owner_.key.empty()) addressed["archive"] = owner_.key;
-  const bool sent = send_line(descriptor_, addressed.dump());
+  const bool sent = send_line(descriptor_, json_text(addressed));
   const auto line =
       sent ? receive_line(descriptor_, pending, std::chrono::steady_clock::now() + timeout) : std::nullopt;
   if (!line) {

@@ -7,6 +7,7 @@
 
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -183,7 +184,7 @@ void VerifyRecord::write() {
     json["faults"] = faults_;
     json["chain"] = chain_;
   }
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(json) + "\n";
   try {
     write_file_durably(path_, std::as_bytes(std::span(text)));
   } catch (const Error&) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 
@@ -22,11 +23,6 @@ constexpr std::string_view kInkEnd = "\x1b[0m";
 std::size_t width_of(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-// File names are bytes: what is not UTF-8 is shown as U+FFFD rather than not at all.
-std::string dumped(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -86,7 +82,7 @@ void DocumentStream::write_key(std::string_view key) { output_.write(fmt::format
 void DocumentStream::add(std::string_view key, const nlohmann::ordered_json& value) {
   if (!output_.json()) return;
   write_key(key);
-  output_.write(dumped(value));
+  output_.write(json_text(value));
 }
 
 void DocumentStream::begin_list(std::string_view key) {
@@ -99,7 +95,7 @@ void DocumentStream::begin_list(std::string_view key) {
 void DocumentStream::item(const nlohmann::ordered_json& value) {
   if (!output_.json()) return;
   if (!first_item_) output_.write(",");
-  output_.write(dumped(value));
+  output_.write(json_text(value));
   first_item_ = false;
 }
 
@@ -151,7 +147,7 @@ void Output::document(const nlohmann::ordered_json& body, int version, std::stri
   document["schema"] =
       fmt::format("litewright/{}{}{}/{}", options_.command, shape.empty() ? "" : ".", shape, version);
   document.update(body);
-  write(dumped(document) + "\n");
+  write(json_text(document) + "\n");
   flush();
 }
 

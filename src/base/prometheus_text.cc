@@ -4,12 +4,14 @@
 
 #include <cmath>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
 std::string escaped(std::string_view text) {
   std::string made;
-  for (const char c : text) {
+  for (const char c : as_utf8(text)) {
     if (c == '\\' || c == '"') made += '\\';
     if (c == '\n')
       made += "\\n";

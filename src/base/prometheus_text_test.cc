@@ -24,6 +24,9 @@ TEST(PrometheusText, EscapesWhatWouldEndALabel) {
   metrics.family("lw_up", "gauge", "is it");
   metrics.sample({{"database", "a\"b\\c\nd"}}, 1);
   EXPECT_NE(metrics.text().find("lw_up{database=\"a\\\"b\\\\c\\nd\"} 1\n"), std::string::npos);
+  metrics.sample({{"database", "caf\xe9"}}, 1);
+  EXPECT_NE(metrics.text().find("lw_up{database=\"caf\xef\xbf\xbd\"} 1\n"), std::string::npos)
+      << "one label that is no UTF-8 costs the whole scrape";
 }
 
 }  // namespace

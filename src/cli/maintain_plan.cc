@@ -19,6 +19,7 @@
 #include "base/checksum.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/maintain_actions.h"
@@ -153,9 +154,9 @@ std::string schema_changes(const std::string& folder, const std::string& databas
   const bool known = std::filesystem::exists(file);
   if (known) {
     const Json old = Json::parse(read_whole_file(file, 64u << 20), nullptr, false);
-    for (const Json& statement : old["statements"]) before.insert(statement.dump());
+    for (const Json& statement : old["statements"]) before.insert(json_text(statement));
   }
-  for (const Json& statement : now["statements"]) after.insert(statement.dump());
+  for (const Json& statement : now["statements"]) after.insert(json_text(statement));
   write_file_durably(file, std::as_bytes(std::span(document)));
   if (!known) return "noted; compared from the next time on";
   std::vector<std::string> changes;
@@ -297,7 +298,7 @@ int run_maintain_plan(const Invocation& invocation) {
       [] { return NotedSignals::came(); });
   const Json findings = findings_of(report);
   const RunResult result = report.stopped ? RunResult::kInterrupted : run_result(report.exit_status());
-  history.end(run, result, report.summary(), findings.dump());
+  history.end(run, result, report.summary(), json_text(findings));
   history.forget(kRunsKept);
   session.output.line(fmt::format("{}: {} in {}", job, report.summary(), seconds_text(report.seconds)));
   Json document = maintain_document(place, job);

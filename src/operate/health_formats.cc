@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/prometheus_text.h"
 #include "base/time_text.h"
 
@@ -168,7 +169,7 @@ std::string health_to_health_json(std::span<const HealthReport> reports, const s
   }
   const nlohmann::ordered_json document = {
       {"status", pass_warn_fail(worst)}, {"version", "1"}, {"description", description}, {"checks", checks}};
-  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(document) + "\n";
 }
 
 std::string health_to_prometheus(const HealthReport& report) {

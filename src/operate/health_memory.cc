@@ -8,6 +8,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/json_text.h"
 
 namespace litewright {
 namespace {
@@ -74,7 +75,7 @@ void write_health_memory(const std::string& state_folder, const std::string& dat
                          {"statistics", memory.statistics},
                          {"statistics_since", memory.statistics_since}};
   for (const DiskSample& sample : memory.disk) json["disk"].push_back({sample.seconds, sample.free_bytes});
-  const std::string text = json.dump() + "\n";
+  const std::string text = json_text(json) + "\n";
   try {
     write_file_durably(memory_file(state_folder, database), std::as_bytes(std::span(text)));
   } catch (const Error&) {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/http_client.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 #include "serve/syslog_socket.h"
 
@@ -113,7 +114,7 @@ nlohmann::ordered_json alert_document(const AlertMessage& message, const AlertSe
                 {"since", format_utc_time(notice.since)},
                 {"finding", finding_to_json(notice.finding)}};
     const std::string line = notice_text(notice, now);
-    bytes += line.size() + one.dump(-1, ' ', false, Json::error_handler_t::replace).size();
+    bytes += line.size() + json_text(one).size();
     if (notices.size() == kMostNotices || bytes > kMostCommandBytes / 2) break;
     text += (text.empty() ? "" : "\n") + line;
     notices.push_back(std::move(one));
@@ -136,7 +137,7 @@ std::vector<AlertDelivery> deliveries(const AlertChannel& channel, const nlohman
   const auto add = [&](AlertWay way, const std::string& where, std::string text) {
     if (!where.empty()) all.push_back({way, where, std::move(text)});
   };
-  const std::string json = document.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string json = json_text(document);
   add(AlertWay::kSyslog, channel.syslog, text_with_levels(document));
   add(AlertWay::kCommand, channel.command, json);
   add(AlertWay::kWebhook, channel.webhook, json);

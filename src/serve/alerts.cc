@@ -9,6 +9,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 #include "operate/maintenance_plan.h"
 
@@ -121,7 +122,7 @@ void Alerts::look() {
 }
 
 void Alerts::keep() {
-  std::string kept = book_.kept().dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string kept = json_text(book_.kept());
   if (kept == kept_) return;
   try {
     write_file_durably(file_, bytes_of(kept));

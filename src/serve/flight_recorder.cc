@@ -11,6 +11,7 @@
 
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -116,8 +117,7 @@ void FlightRecorder::keep(const std::string& name, const std::string& path, cons
   const nlohmann::ordered_json head = {
       {"schema", "litewright/flight/1"}, {"name", name}, {"path", path}, {"time", time}, {"why", why},
       {"reports", ring.size()}};
-  const std::string text =
-      head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" + ring.lines();
+  const std::string text = json_text(head) + "\n" + ring.lines();
   std::error_code ignored;
   fs::create_directories(around_.folder, ignored);
   write_file_durably(file, std::as_bytes(std::span(text)));

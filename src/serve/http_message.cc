@@ -4,6 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -119,7 +121,7 @@ std::string_view HttpRequest::header(std::string_view name) const {
 HttpAnswer json_answer(const nlohmann::ordered_json& document, int status) {
   HttpAnswer answer;
   answer.status = status;
-  answer.body = document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  answer.body = json_text(document) + "\n";
   return answer;
 }
 

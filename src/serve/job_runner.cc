@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 #include "schedule/run_json.h"
 #include "serve/file_looks.h"
@@ -448,7 +449,7 @@ void JobRunner::announce(const Run& run, const char* event, const RunRecord& rec
                          {"name", run.member.name},
                          {"event", event},
                          {"run", std::move(json)}};
-  around_.board.ran(run.member.name, document.dump());
+  around_.board.ran(run.member.name, json_text(document));
 }
 
 }  // namespace litewright

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "sqlite/database_url.h"
 
 namespace litewright {
@@ -92,7 +93,10 @@ class Members {
  private:
   std::string file() const { return configuration_->file.string(); }
 
-  void add(const std::string& name, const std::string& path, const DatabaseSettings& settings) {
+  // A name is shown, asked for and a label, so it is UTF-8 and one database's.
+  void add(const std::string& wanted, const std::string& path, const DatabaseSettings& settings) {
+    std::string name = as_utf8(wanted);
+    for (int count = 2; names_.contains(name); ++count) name = fmt::format("{} ({})", as_utf8(path), count);
     if (members_.size() == kMostMembers) {
       throw Error(ErrorCode::kConfig, fmt::format("{}: more than {} databases", file(), kMostMembers),
                   "let several serve share them");

@@ -85,6 +85,14 @@ TEST_F(MembersTest, WhoseNameIsTakenIsCalledByItsPath) {
                    "ROOT/two/app.db ROOT/two/app.db ROOT/two/app.db-archive"}));
 }
 
+TEST_F(MembersTest, ANameIsUtf8AndOnesOwnWhateverTheFilesAreCalled) {
+  for (const char* name : {"t/caf\xe8.db", "t/caf\xe9.db", "t/caf\xea.db"}) file(name);
+  EXPECT_EQ(members("[[database]]\ndirectory = \"ROOT/t\"\n"),
+            (Words{"caf\xef\xbf\xbd.db ROOT/t/caf\xe8.db ROOT/t/caf\xe8.db-archive",
+                   "ROOT/t/caf\xef\xbf\xbd.db (2) ROOT/t/caf\xe9.db ROOT/t/caf\xe9.db-archive",
+                   "ROOT/t/caf\xef\xbf\xbd.db (3) ROOT/t/caf\xea.db ROOT/t/caf\xea.db-archive"}));
+}
+
 TEST_F(MembersTest, AFolderTellsThatSomethingJoined) {
   file("t/a.db");
   const auto folders = [this](std::string glob) {

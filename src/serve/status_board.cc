@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -81,7 +82,7 @@ void StatusBoard::record_findings(const std::string& name, const std::vector<Fin
   const auto tell_change = [&](const char* change, const Finding& finding) {
     const Json document = {
         {"time", time}, {"name", name}, {"change", change}, {"finding", finding_to_json(finding)}};
-    record("finding", name, document.dump());
+    record("finding", name, json_text(document));
   };
   for (const Finding& finding : after) {
     const Finding* old = find_same(before, finding);
@@ -121,7 +122,7 @@ void StatusBoard::apply(Entry& entry, const std::string& name,
                          {"path", next->path},
                          {"guard", guard_state_name(next->guard)},
                          {"trouble", next->trouble}};
-  record("database", name, document.dump());
+  record("database", name, json_text(document));
 }
 
 void StatusBoard::set_findings(const std::string& name, FindingSource source, std::vector<Finding> findings) {
@@ -159,7 +160,7 @@ void StatusBoard::leave(const std::string& name) {
   entries_.erase(found);
   record_findings(name, gone->open_findings(), {});
   const Json document = {{"time", format_utc_time(clock_.wall())}, {"name", name}, {"path", gone->path}};
-  record("database.left", name, document.dump());
+  record("database.left", name, json_text(document));
 }
 
 void StatusBoard::ran(const std::string& name, std::string document) {

@@ -2,8 +2,10 @@
 import json
 import os
 import pathlib
+import shutil
 import sqlite3
 import time
+import urllib.parse
 
 from http_client import ask, events
 from program import COMMAND_SECONDS, Serve, Test, check
@@ -126,6 +128,33 @@ def api(context):
     return f"{len(commits)} commits, {len(restored.body)} bytes restored"
 
 
+def odd_names(context):
+    """A tenant's file may be called anything: no name ends the daemon or costs the others their metrics."""
+    folder = os.fsencode(context.path("tenants"))
+    os.mkdir(folder)
+    well = make(context, "tenants/well.db")
+    served = Serve(context, f'\n[serve]\nlook_every = "200ms"\n[[database]]\ndirectory = "{context.path("tenants")}"\n{ANY_DISK}\n')
+    served.wait_following("well.db")
+    for name in (b"caf\xe9.db", b"caf\xe8.db", 'zw\u00f6lf "\\{}.db'.encode(), b"two\nlines.db"):
+        shutil.copy(well, os.path.join(folder, name))
+    address = served.address
+    following = lambda: [one for one in ask(address, "/api/v1/databases").json["databases"] if one["guard"]["state"] == "following"]
+    wait_until(lambda: len(following()) == 5, "all five are followed")
+    for one in following():
+        shown = ask(address, f"/api/v1/databases/{urllib.parse.quote(one['name'], safe='')}")
+        check(shown.status == 200 and shown.json["path"] == one["path"], f"{one['name']}: {shown}")
+    labels = [line for line in ask(address, "/metrics").body.decode().split("\n") if line.startswith("litewright_guard_following{")]
+    check(len(set(labels)) == 5, f"labels: {labels}")
+    asked = "/api/v1/databases/" + urllib.parse.quote("caf\ufffd.db")
+    job = ask(address, asked + "/jobs", "POST", {"Content-Type": "application/json"},
+              '{"job": "hourly"}')
+    check(job.status == 202, f"a job: {job}")
+    ended = lambda: ask(address, job.headers["Location"]).json["result"]
+    wait_until(lambda: ended() != "running", "the job's end")
+    check(ended() in ("done", "warnings"), f"a job: {ask(address, job.headers['Location']).json}")
+    served.stop()
+
+
 def changes(context):
     """A run's events come as they happen; a listener that was away goes on after the last it saw."""
     path = make(context)
@@ -197,6 +226,7 @@ def metrics(context):
 TESTS = [
     Test("probes answer as the runbooks have it, and follow the file", probes, 5),
     Test("the JSON API is what openapi.json says, a job runs, a copy is downloaded", api, 8),
+    Test("files called anything are guarded, asked for and measured", odd_names, 6),
     Test("changes are told as they happen, and after a gap", changes, 6),
     Test("who may not ask is refused", strangers, 4),
     Test("promtool finds nothing in metrics and rules; each alert fires and clears", metrics, 6),
