@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/error.h"
 #include "schedule/run_history.h"
 #include "serve/health_probes.h"
 #include "serve/metrics.h"
@@ -13,6 +14,16 @@ namespace litewright {
 namespace {
 
 constexpr std::chrono::milliseconds kLookForRun{50}, kPatienceForRun{5000};
+
+// None where the history can't be read: that is a finding (jobs.history), and what the guards say counts
+// more.
+std::vector<RunRecord> last_runs(const std::string& state_folder, const Clock& clock) {
+  try {
+    return RunHistory(state_folder, clock).last_of_each();
+  } catch (const Error&) {
+    return {};
+  }
+}
 
 }  // namespace
 
@@ -90,7 +101,7 @@ std::string WebService::metrics() const {
   return metrics_text({.version = options_.version,
                        .databases = context_.board.databases(),
                        .daemon_findings = context_.board.daemon_findings(),
-                       .runs = RunHistory(options_.state_folder, context_.clock).last_of_each(),
+                       .runs = last_runs(options_.state_folder, context_.clock),
                        .process = own_figures(),
                        .http_requests = status.requests,
                        .http_connections = status.connections,

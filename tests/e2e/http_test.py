@@ -1,4 +1,5 @@
 """`serve` over HTTP: probes, metrics, the JSON API against docs/openapi.json, events, who may ask."""
+import contextlib
 import json
 import os
 import pathlib
@@ -219,7 +220,14 @@ def metrics(context):
         named |= {line.partition("alert: ")[2]} if "alert: " in line else set()
     tested = (rules / "alerts_test.yml").read_text()
     check(all(f"alertname: {name}\n" in tested for name in named), "an alert without a test")
-    served.stop()
+    history = pathlib.Path(context.path("state/runs.db"))
+    for name in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(f"{history}{name}", f"{history}-away{name}")
+    history.mkdir()
+    answer = ask(served.address, "/metrics")
+    check(answer.status == 200 and b'litewright_guard_following{database="app.db"} 1' in answer.body, f"without a history: {answer}")
+    served.stop(status=None)
     return f"{text.count(b'# TYPE')} metrics, {len(named)} alerts"
 
 
