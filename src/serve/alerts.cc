@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::chrono::seconds kLookEvery{1};
 constexpr std::array<std::chrono::seconds, 4> kTryAgainAfter = {
     std::chrono::seconds(2), std::chrono::seconds(10), std::chrono::seconds(60), std::chrono::seconds(300)};
+constexpr std::size_t kTriesBeforeFinding = 2;
 constexpr std::size_t kMostPending = 256;
 constexpr int kDeliverers = 3;
 constexpr std::uint64_t kMostKept = 16 << 20;
@@ -112,7 +113,7 @@ void Alerts::look() {
     const AlertChannel& channel =
         message.level == 0 ? alert.channel : alert.escalation[message.level - 1].channel;
     for (AlertDelivery& delivery : deliveries(channel, alert_document(message, alert, around_.host, now)))
-      add(std::move(delivery));
+      add(std::move(delivery), alert.name);
   }
   while (pending_.size() > kMostPending) {
     give_up(pending_.front(), "too many wait");
@@ -165,6 +166,7 @@ void Alerts::deliver_all() {
     } catch (const std::exception& error) {
       failure = error.what();
     }
+    tell_state(pending, failure);
     lock.lock();
     being_told_.erase(receiver);
     if (!failure.empty()) failed(std::move(pending), failure);
@@ -173,11 +175,23 @@ void Alerts::deliver_all() {
 }
 
 // Under mutex_. A receiver that failed may be well again: it is tried at once, and nothing is lost by that.
-void Alerts::add(AlertDelivery delivery) {
+void Alerts::add(AlertDelivery delivery, const std::string& alert) {
   for (Pending& other : pending_) {
     other.hurried |= other.delivery.way == delivery.way && other.delivery.where == delivery.where;
   }
-  pending_.push_back({.delivery = std::move(delivery), .due = around_.clock.steady()});
+  pending_.push_back({.delivery = std::move(delivery), .alert = alert, .due = around_.clock.steady()});
+}
+
+// One that failed and was well again within seconds is no news.
+void Alerts::tell_state(const Pending& pending, const std::string& failure) {
+  if (!failure.empty() && pending.tries < kTriesBeforeFinding) return;
+  const std::string shown = shown_delivery(pending.delivery);
+  around_.board.tell_of_daemon({.id = "alert.undelivered",
+                                .severity = failure.empty() ? Severity::kOk : Severity::kWarning,
+                                .object = fmt::format("{}: {}", pending.alert, shown),
+                                .meaning = fmt::format("what alert '{}' has to say does not arrive: {}: {}",
+                                                       pending.alert, shown, failure),
+                                .remedy = "litewright serve --check-config"});
 }
 
 // Under mutex_. The first of each receiver, where that is due and nobody is at it.

@@ -1,6 +1,7 @@
 // Tells people what the board finds: looks at it every second, asks the AlertBook what is new, and delivers
 // that on threads of its own. Each delivery is tried a few times, more slowly each time, and then given up;
-// the log says so the first time and the last.
+// the log says so the first time and the last. A receiver that takes nothing is itself a finding of the
+// daemon, so that the others hear of it.
 //
 // To one receiver one at a time, in their order: one that was told of an end last is not told of the
 // beginning after it. One that hangs or fails so has one of the threads at most.
@@ -30,7 +31,7 @@
 namespace litewright {
 
 struct AlertSurroundings {
-  const StatusBoard& board;
+  StatusBoard& board;
   const Clock& clock;
   RunOwnCommand run;
   DaemonLog log;
@@ -53,6 +54,7 @@ class Alerts {
  private:
   struct Pending {
     AlertDelivery delivery;
+    std::string alert = {};  // its name
     std::size_t tries = 0;
     SteadyTime due{};
     bool hurried = false;  // before it is due, for there is more to tell
@@ -61,7 +63,8 @@ class Alerts {
   void watch();
   void look();
   void keep();
-  void add(AlertDelivery delivery);
+  void add(AlertDelivery delivery, const std::string& alert);
+  void tell_state(const Pending& pending, const std::string& failure);
   void deliver_all();
   std::deque<Pending>::iterator next_due();
   void failed(Pending pending, const std::string& why);

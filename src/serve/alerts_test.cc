@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,13 @@ namespace litewright {
 namespace {
 
 using Said = std::vector<std::string>;
+
+// The system's, but that the test lets time pass.
+struct HurriedClock final : Clock {
+  WallTime wall() const override { return SystemClock().wall() + passed.load(); }
+  SteadyTime steady() const override { return SystemClock().steady() + passed.load(); }
+  std::atomic<std::chrono::seconds> passed = {};
+};
 
 class AlertsTest : public ::testing::Test {
  protected:
@@ -48,6 +56,8 @@ class AlertsTest : public ::testing::Test {
 
   std::map<std::string, std::deque<int>> statuses_ = {};  // before begin()
   const TestFolder folder_;
+  HurriedClock clock_;
+  StatusBoard board_{clock_};
 
  private:
   OwnCommandResult receive(const OwnCommand& command) {
@@ -66,8 +76,6 @@ class AlertsTest : public ::testing::Test {
     logged_.push_back(entry.event);
   }
 
-  const SystemClock clock_;
-  StatusBoard board_{clock_};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, Said> said_;
@@ -94,6 +102,22 @@ TEST_F(AlertsTest, WhatCanNotBeKeptIsToldAllTheSame) {
   find(Severity::kOk);
   EXPECT_EQ(said("ops", 2), (Said{"appeared 0", "cleared 0"}));
   EXPECT_EQ(logged(), (Said{"warning", "warning"})) << "not readable, not writable, each said once";
+}
+
+TEST_F(AlertsTest, AReceiverThatTakesNothingIsAFindingThatTheOthersHearOf) {
+  statuses_["dead"] = {1, 1, 1};
+  begin({"dead", "is well"});
+  find(Severity::kWarning);
+  for (const int tries : {1, 2}) {
+    EXPECT_EQ(said("dead", static_cast<std::size_t>(tries)).size(), static_cast<std::size_t>(tries));
+    clock_.passed = std::chrono::seconds(100 * tries);
+  }
+  EXPECT_EQ(said("is well", 2), (Said{"appeared 0", "appeared 0"}));
+  const Said dead = said("dead", 4);
+  EXPECT_EQ(Said(dead.begin(), dead.begin() + 4),
+            (Said{"appeared 1", "appeared 1", "appeared 1", "appeared 0"}));
+  EXPECT_EQ(said("is well", 3).back(), "cleared 0");
+  EXPECT_TRUE(board_.daemon_findings().empty());
 }
 
 }  // namespace

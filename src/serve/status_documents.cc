@@ -54,9 +54,9 @@ HealthReport health_of(const DatabaseStatus& status) {
     report.checked_at = *status.looked_at;
     report.figures["size"] = static_cast<double>(status.database_bytes);
     report.figures["wal"] = static_cast<double>(status.wal_bytes);
-    report.figures["free-disk"] = static_cast<double>(status.disk_free_bytes);
   }
   if (status.looked_at && status.disk_bytes > 0) {
+    report.figures["free-disk"] = static_cast<double>(status.disk_free_bytes);
     const auto used = static_cast<double>(status.disk_bytes - status.disk_free_bytes);
     report.figures["disk-used"] = 100 * used / static_cast<double>(status.disk_bytes);
   }
