@@ -15,6 +15,9 @@
 namespace litewright {
 namespace {
 
+// In the background time matters less than the writers: see PageSnapshot.
+constexpr std::chrono::milliseconds kBackgroundPatience{1'500};
+
 struct Step {
   HealthCheckName name;
   void (*run)(HealthContext&);
@@ -193,7 +196,8 @@ PageSnapshot& HealthContext::pages() {
   // The reader lives longest: opened first, it is the one that takes away a -wal that SQLite made for us.
   connection();
   if (!snapshot) {
-    snapshot = std::make_unique<PageSnapshot>(request.path, clock);
+    snapshot = std::make_unique<PageSnapshot>(
+        request.path, clock, request.background ? kBackgroundPatience : std::chrono::milliseconds(0));
     distrust_content(snapshot->connection());
     limit_value_length(snapshot->connection(), content_bytes(request.path));
   }
@@ -251,7 +255,8 @@ HealthReport check_health(const HealthRequest& request, const ProcessTable& proc
     if (!is_asked_for(request, step)) continue;
     if (step.of_archive && request.database_done) request.database_done();
     report.checks.push_back(run_step(step, context, hindered));
-    if (step.run == check_rules_step) context.drop_pages();  // nothing is pinned longer than needed
+    // Nothing is pinned longer than needed.
+    if (step.run == check_rules_step || request.background) context.drop_pages();
   }
   for (Finding& finding : judge(report.figures, request.thresholds, report.database)) {
     report.findings.push_back(std::move(finding));

@@ -19,8 +19,10 @@ namespace {
 // A commit came in between each time; beside a writer at full speed one try in a few succeeds.
 constexpr int kMostTries = 5000;
 constexpr int kTriesWithoutSleep = 500;
-// Where all is copied back: looks for a commit before READ(0) is settled for, a millisecond each.
-constexpr int kLooksForCommit = 10;
+// Where all is copied back: how long a commit is waited for at least before READ(0) is settled for.
+constexpr std::chrono::milliseconds kLookForCommit{10};
+// Twice what SQLite lets it grow to by itself.
+constexpr std::uint32_t kShortWalFrames = 2000;
 // 8 bytes each: 32 MB of memory, 16 GiB of WAL at 4 KiB a page.
 constexpr std::uint32_t kMostFrames = 1u << 22;
 
@@ -30,20 +32,21 @@ constexpr std::uint32_t kMostFrames = 1u << 22;
 // either. Without one SQLite makes -wal and -shm for a database in WAL mode, and only a connection that may
 // write takes them away again; a hot journal needs it too. Where writing is not permitted SQLite opens read
 // only by itself.
-PageSnapshot::PageSnapshot(const std::string& path, const Clock& clock) : clock_(clock) {
+PageSnapshot::PageSnapshot(const std::string& path, const Clock& clock, std::chrono::milliseconds patience)
+    : clock_(clock) {
   const bool has_wal = ::access((path + "-wal").c_str(), F_OK) == 0;
   try {
-    open(path, has_wal ? OpenMode::kReadOnly : OpenMode::kReadWrite);
+    open(path, has_wal ? OpenMode::kReadOnly : OpenMode::kReadWrite, patience);
   } catch (const Error& error) {
     if (!has_wal || (error.code() != ErrorCode::kPermission && error.code() != ErrorCode::kNoDatabase)) throw;
     files_.reset();
-    open(path, OpenMode::kReadWrite);  // a WAL whose index must be made again
+    open(path, OpenMode::kReadWrite, patience);  // a WAL whose index must be made again
   }
 }
 
 PageSnapshot::~PageSnapshot() = default;
 
-void PageSnapshot::open(const std::string& path, OpenMode mode) {
+void PageSnapshot::open(const std::string& path, OpenMode mode, std::chrono::milliseconds patience) {
   connection_ = std::make_unique<Connection>(path, ConnectionOptions{.mode = mode});
   connection_->execute("PRAGMA mmap_size=0");
   begin_read();
@@ -55,7 +58,8 @@ void PageSnapshot::open(const std::string& path, OpenMode mode) {
                                        wal_ ? LiveFiles::WalParts::kNeeded : LiveFiles::WalParts::kNone);
   if (wal_) {
     connection_->execute("COMMIT");
-    take_wal_mark();
+    wait_for_short_wal(patience);
+    take_wal_mark(std::max(patience, kLookForCommit));
   } else {
     taken_at_ = clock_.wall();
     begun_ = clock_.steady();
@@ -73,8 +77,17 @@ void PageSnapshot::begin_read() {
   connection_->query_integer("PRAGMA schema_version");
 }
 
-void PageSnapshot::take_wal_mark() {
-  int looks = 0;
+void PageSnapshot::wait_for_short_wal(std::chrono::milliseconds patience) const {
+  const SteadyTime deadline = clock_.steady() + patience;
+  while (clock_.steady() < deadline) {
+    const auto index = read_shared_wal_index(files_->index_head());
+    if (index && index->header.max_frame.value <= kShortWalFrames) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+void PageSnapshot::take_wal_mark(std::chrono::milliseconds patience) {
+  const SteadyTime deadline = clock_.steady() + patience;
   for (int tries = 0; tries < kMostTries; tries++) {
     const auto before = read_shared_wal_index(files_->index_head());
     taken_at_ = clock_.wall();
@@ -86,7 +99,7 @@ void PageSnapshot::take_wal_mark() {
     if (before && during && after && before->header == during->header && during->header == after->header) {
       header_ = during->header;
       file_alone_ = during->backfilled >= header_.max_frame;
-      if (!file_alone_ || looks++ == kLooksForCommit) return;
+      if (!file_alone_ || clock_.steady() >= deadline) return;
       connection_->execute("COMMIT");
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       continue;

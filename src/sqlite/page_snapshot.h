@@ -7,9 +7,9 @@
 // at all: the file alone is the snapshot, and the WAL may be restarted under us. Which frame the snapshot
 // ends at is known because the index's header was the same before and after the read transaction began.
 //
-// READ(0) is settled for only where nobody commits for 10 ms: while it is held a writer's automatic
-// checkpoint sorts the whole WAL at each commit before it finds that it may copy nothing; under READ(k) it
-// sees that at once.
+// READ(0) is settled for only where nobody commits for 10 ms, or for as long as the patience that is given:
+// while it is held a writer's automatic checkpoint sorts the whole WAL at each commit before it finds that it
+// may copy nothing; under READ(k) it sees that at once. A writer that waits for its disk looks quiet too.
 #pragma once
 
 #include <chrono>
@@ -35,8 +35,10 @@ struct SnapshotHold {
 // For one thread, but see threads_may_read(). Borrows the clock.
 class PageSnapshot {
  public:
-  // Throws as Connection does; Error{kLocked} where no mark could be had.
-  PageSnapshot(const std::string& path, const Clock& clock);
+  // Throws as Connection does; Error{kLocked} where no mark could be had. Waits up to `patience` for the WAL
+  // to be short: no mark lets it begin anew, and each page that a writer looks for costs it more the longer
+  // it is.
+  PageSnapshot(const std::string& path, const Clock& clock, std::chrono::milliseconds patience = {});
   ~PageSnapshot();
   PageSnapshot(const PageSnapshot&) = delete;
   PageSnapshot& operator=(const PageSnapshot&) = delete;
@@ -62,9 +64,10 @@ class PageSnapshot {
   SnapshotHold release();
 
  private:
-  void open(const std::string& path, OpenMode mode);
+  void open(const std::string& path, OpenMode mode, std::chrono::milliseconds patience);
   void begin_read();
-  void take_wal_mark();
+  void wait_for_short_wal(std::chrono::milliseconds patience) const;
+  void take_wal_mark(std::chrono::milliseconds patience);
   void map_frames();
 
   const Clock& clock_;

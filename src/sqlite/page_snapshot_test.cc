@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <thread>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -105,6 +106,32 @@ TEST(PageSnapshot, leaves_no_files_beside_an_idle_database_and_takes_none_away) 
   EXPECT_EQ(ask(folder, all_pages(snapshot), "SELECT count(*) FROM t"), "601");
   snapshot.release();
   EXPECT_EQ(std::filesystem::file_size(folder.path("app.db-wal")), wal) << "what a crash left was touched";
+}
+
+// A mark taken now would keep the WAL from beginning anew for as long as it is held.
+TEST(PageSnapshot, with_patience_waits_until_the_wal_is_short) {
+  const TestFolder folder;
+  ShellProcess shell(folder.path("app.db"));
+  shell.run("PRAGMA page_size=512; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;");
+  shell.run("CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t(b) VALUES(zeroblob(2000000));");
+  const auto long_wal = std::filesystem::file_size(folder.path("app.db-wal"));
+  std::thread writer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));
+    shell.run("PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t(b) VALUES(2);");
+  });
+  PageSnapshot snapshot(folder.path("app.db"), kClock, std::chrono::seconds(20));
+  const std::string count = ask(folder, all_pages(snapshot), "SELECT count(*) FROM t");
+  writer.join();
+  EXPECT_EQ(count, "2");
+  EXPECT_LT(std::filesystem::file_size(folder.path("app.db-wal")), long_wal / 10);
+}
+
+TEST(PageSnapshot, is_had_after_the_patience_where_nothing_changes) {
+  const TestFolder folder;
+  ShellProcess shell(folder.path("app.db"));
+  shell.run(std::string("PRAGMA journal_mode=WAL;") + kFill + "PRAGMA wal_checkpoint(PASSIVE);");
+  PageSnapshot snapshot(folder.path("app.db"), kClock, std::chrono::milliseconds(20));
+  EXPECT_EQ(ask(folder, all_pages(snapshot), "SELECT count(*) FROM t"), "600");
 }
 
 TEST(PageSnapshot, of_an_empty_file_has_no_pages) {
