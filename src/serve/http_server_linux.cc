@@ -32,6 +32,11 @@ using std::chrono::steady_clock;
 constexpr int kBacklog = 1024;
 constexpr unsigned kThreads = 2;
 constexpr std::size_t kStreamBlock = 16 << 10;
+constexpr std::size_t kAnswerHead = 8 << 10;
+// From 32 KiB on the library takes a connection's memory from the system instead of the heap: it is given
+// back with the connection, and what was not used of it never was there. From the heap, a thousand
+// connections more each time left other pages touched each time.
+constexpr std::size_t kOwnPages = 40 << 10;
 constexpr std::size_t kMostDigits = 18;  // of a length
 constexpr milliseconds kLookAtStreams{100};
 constexpr milliseconds kLookAtConnections{250};
@@ -130,8 +135,16 @@ class HttpServer::Engine {
 
   const ListenAddress& address() const { return address_; }
   HttpServerStatus status() const;
+  void close_door();
 
  private:
+  // A request on its way to its answer; from its first line until it was sent or given up.
+  struct Exchange {
+    HttpRequest request = {};
+    bool begun = false;
+    bool waits = false;  // for its answer to be made
+    std::optional<HttpAnswer> answer = {};
+  };
   // A client's connection. The library's threads, the keeper's: under mutex_.
   struct Client {
     int fd = -1;
@@ -139,13 +152,7 @@ class HttpServer::Engine {
     bool answering = false;
     bool ended = false;  // by us, for a limit
     steady_clock::time_point since = {};
-  };
-  // A request on its way to its answer; from its first line until it was sent or given up.
-  struct Exchange {
-    HttpRequest request = {};
-    bool begun = false;
-    bool waits = false;  // for its answer to be made
-    std::optional<HttpAnswer> answer = {};
+    std::unique_ptr<Exchange> exchange = {};  // its request's
   };
   struct Waiting {
     MHD_Connection* connection = nullptr;
@@ -215,7 +222,7 @@ HttpServer::Engine::Engine(ListenAddress address, std::function<HttpAnswer(const
 }
 
 void HttpServer::Engine::start(MHD_Daemon*& daemon) {
-  const std::size_t memory = limits_.header_bytes + (8 << 10);  // and for the head of the answer
+  const std::size_t memory = std::max(limits_.header_bytes + kAnswerHead, kOwnPages);
   daemon = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, &Engine::accepts, this,
       &Engine::request_goes_on, this, MHD_OPTION_LISTEN_SOCKET, socket_.get(), MHD_OPTION_THREAD_POOL_SIZE,
@@ -231,6 +238,12 @@ void HttpServer::Engine::start(MHD_Daemon*& daemon) {
         fmt::format("no HTTP server at {} port {}: {}", address_.host, address_.port, std::strerror(errno)),
         "is the number of threads or descriptors at its limit? ulimit -a");
   }
+}
+
+// The descriptor may outlive us in a process that can't be ended; its port is free all the same.
+void HttpServer::Engine::close_door() {
+  MHD_quiesce_daemon(daemon_);
+  ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
 HttpServer::Engine::~Engine() {
@@ -290,21 +303,29 @@ void HttpServer::Engine::connection_changed(void* self, MHD_Connection* connecti
   if (engine->clients_.size() == 1) engine->house_.notify_all();
 }
 
-void* HttpServer::Engine::request_begins(void*, const char* target, MHD_Connection*) {
+// The exchange is the connection's: a request that the library gives up at its head may never be told to have
+// ended.
+void* HttpServer::Engine::request_begins(void* self, const char* target, MHD_Connection* connection) {
+  auto* engine = static_cast<Engine*>(self);
   auto exchange = std::make_unique<Exchange>();
   exchange->request.target = target;
-  return exchange.release();
+  const std::lock_guard lock(engine->mutex_);
+  Client* client = engine->client_of(connection);
+  if (client == nullptr) return nullptr;
+  client->exchange = std::move(exchange);
+  return client->exchange.get();
 }
 
 void HttpServer::Engine::request_ended(void* self, MHD_Connection* connection, void** exchange,
                                        MHD_RequestTerminationCode) {
   auto* engine = static_cast<Engine*>(self);
-  const std::unique_ptr<Exchange> owned(static_cast<Exchange*>(*exchange));
   *exchange = nullptr;
+  std::unique_ptr<Exchange> over;
   const std::lock_guard lock(engine->mutex_);
   if (Client* client = engine->client_of(connection)) {
     client->answering = false;
     client->since = steady_clock::now();
+    over = std::move(client->exchange);
   }
 }
 
@@ -514,5 +535,7 @@ HttpServer::~HttpServer() = default;
 const ListenAddress& HttpServer::address() const { return engine_->address(); }
 
 HttpServerStatus HttpServer::status() const { return engine_->status(); }
+
+void HttpServer::close_door() { engine_->close_door(); }
 
 }  // namespace litewright

@@ -88,6 +88,22 @@ TEST(HttpServer, HandsRequestsOnAsTheyWereSentAndAnswersBack) {
   EXPECT_EQ(server.status().requests, 1u);
 }
 
+// One that the library gives up at its head; the sanitizer tells whether all of it is freed.
+TEST(HttpServer, SurvivesARequestOfTooManyArguments) {
+  const HttpServer server(kAnyPort, echo);
+  std::string target = "/?";
+  for (int i = 0; i < 5'000; i++) target += "a=b&";
+  for (int i = 0; i < 5; i++) RawClient(server).say(get(target));
+  EXPECT_TRUE(ask(server, get("/")).starts_with("HTTP/1.1 200"));
+}
+
+TEST(HttpServer, ClosesItsDoorForAnother) {
+  HttpServer server(kAnyPort, echo);
+  server.close_door();
+  const HttpServer another({.host = "127.0.0.1", .port = server.address().port}, echo);
+  EXPECT_TRUE(ask(another, get("/")).starts_with("HTTP/1.1 200"));
+}
+
 TEST(HttpServer, SaysWhereItCannotListen) {
   const HttpServer server(kAnyPort, echo);
   for (const ListenAddress& address : {ListenAddress{.host = "127.0.0.1", .port = server.address().port},

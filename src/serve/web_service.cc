@@ -89,6 +89,8 @@ WebService::~WebService() {
   server_.reset();
 }
 
+void WebService::close_door() { server_->close_door(); }
+
 std::string WebService::address() const {
   const ListenAddress& address = server_->address();
   const bool v6 = address.host.find(':') != std::string::npos;

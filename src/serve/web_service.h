@@ -43,6 +43,7 @@ class WebService {
   WebService& operator=(const WebService&) = delete;
 
   std::string address() const;  // "http://127.0.0.1:7070"
+  void close_door();            // as HttpServer::close_door()
 
  private:
   WebActions actions_with(RunOwnCommand run_own_command, AskForJob ask_for_job);
