@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Some of many archives hang in one daemon: how late are the others' commits archived, and how soon does it leave?
 
-  hung_stores.py [--databases 1000] [--hung 1] [--written 20] [--every 0.1] [--seconds 60] [--leave] [--begin 1|2]
+  hung_stores.py [--databases 1000] [--hung 1] [--written 20] [--every 0.1] [--seconds 60] [--leave] [--begin 1|2] [--freeze]
 
 `litewright serve` guards them all. --written databases with a store of their own get a commit every --every seconds, and so do
 the --hung ones: before, while the hung stores answer no fsync (--seconds; tests/harness/hung_folder.cc), and after.
@@ -77,6 +77,39 @@ class Writer(threading.Thread):
         connection.close()
 
 
+class Hang:
+    """What makes the stores below folder/hung hang: fsync does not return, or with --freeze no write to a disk of their own."""
+
+    def __init__(self, chosen, folder):
+        self.folder, self.flag, self.freezes = folder / "hung", folder / "hangs", chosen.freeze
+        self.folder.mkdir()
+        self.environment = {}
+        if self.freezes:
+            image = folder / "disk"
+            with open(image, "wb") as file:
+                file.truncate(2 << 30)
+            subprocess.run(["mkfs.ext4", "-q", image], check=True)
+            subprocess.run(["mount", "-o", "loop", image, self.folder], check=True)
+            return
+        self.environment = {"LD_PRELOAD": str((chosen.build / "harness/hung_folder.so").resolve()),
+                            "LITEWRIGHT_HUNG_FOLDER": str(self.folder), "LITEWRIGHT_HUNG_WHILE": str(self.flag)}
+
+    def begin(self):
+        if self.freezes:
+            subprocess.run(["fsfreeze", "--freeze", self.folder], check=True)
+        self.flag.touch()
+
+    def end(self):
+        if self.flag.exists() and self.freezes:
+            subprocess.run(["fsfreeze", "--unfreeze", self.folder], check=True)
+        self.flag.unlink(missing_ok=True)
+
+    def close(self):
+        self.end()
+        if self.freezes:
+            subprocess.run(["umount", self.folder], check=True)
+
+
 class Daemon:
     def __init__(self, chosen, folder, toml, environment):
         self.litewright, self.state = chosen.litewright, folder / "state"
@@ -136,9 +169,7 @@ def told(what, delays):
 def lay_out(chosen, folder):
     """Paths of databases (the hung ones first), of their archives, and of the configuration."""
     paths = make_databases(folder, chosen.databases)
-    hung = folder / "hung"
-    hung.mkdir()
-    archives = [hung / path.name if number < chosen.hung else pathlib.Path("%s-archive" % path) for number, path in enumerate(paths)]
+    archives = [folder / "hung" / path.name if number < chosen.hung else pathlib.Path("%s-archive" % path) for number, path in enumerate(paths)]
     toml = folder / "litewright.toml"
     lines = ['http.listen = "127.0.0.1:0"']
     for path, archive in list(zip(paths, archives))[:chosen.hung]:
@@ -149,31 +180,31 @@ def lay_out(chosen, folder):
     return paths, archives, toml
 
 
-def begin_hung(chosen, folder, paths, archives, toml, flag, environment):
+def begin_hung(chosen, folder, toml, hang):
     if chosen.begin > 1:  # their archives are there already
-        before = Daemon(chosen, folder, toml, environment)
+        before = Daemon(chosen, folder, toml, hang.environment)
         before.wait_following(chosen.databases)
         before.stop()
-    flag.touch()
-    daemon = Daemon(chosen, folder, toml, environment)
+    hang.begin()
+    daemon = Daemon(chosen, folder, toml, hang.environment)
     try:
         daemon.wait_following(chosen.databases - chosen.hung)
         reading = Reading(daemon.pid)
         times = sorted(when for _, when in daemon.following.values())
         print("%d hang from the beginning: the others were followed after %.1f s (half of them after %.1f), %d threads, %.0f MiB then" % (
             chosen.hung, times[-1], times[len(times) // 2], reading.threads, reading.rss), flush=True)
-        flag.unlink()
+        hang.end()
         daemon.wait_following(chosen.databases)
         print("the hung ones %.1f s after they began" % max(when for _, when in daemon.following.values()), flush=True)
         daemon.stop()
     finally:
-        flag.unlink(missing_ok=True)
+        hang.end()
         daemon.process.terminate()
         daemon.process.wait()
 
 
-def hang_amid(chosen, folder, paths, archives, toml, flag, environment):
-    daemon = Daemon(chosen, folder, toml, environment)
+def hang_amid(chosen, folder, paths, archives, toml, hang):
+    daemon = Daemon(chosen, folder, toml, hang.environment)
     try:
         daemon.wait_following(chosen.databases)
         print("%d databases followed after %.1f s" % (chosen.databases, time.monotonic() - daemon.began), flush=True)
@@ -190,21 +221,21 @@ def hang_amid(chosen, folder, paths, archives, toml, flag, environment):
 
         time.sleep(chosen.around)
         mark()
-        flag.touch()
+        hang.begin()
         time.sleep(chosen.seconds)
         mark()
         if chosen.leave:
             daemon.stop()
         else:
-            flag.unlink()
+            hang.end()
             time.sleep(chosen.around)
             mark()
         for writer in writers.values():
             writer.stopped.set()
             writer.join()
         if chosen.leave:
-            flag.unlink()
-            daemon = Daemon(chosen, folder, toml, environment)
+            hang.end()
+            daemon = Daemon(chosen, folder, toml, hang.environment)
             daemon.wait_following(chosen.databases)
         names = ["before", "%d hang" % chosen.hung, "after"]
         for name, begin, end, first, last in zip(names, marks, marks[1:], readings, readings[1:]):
@@ -222,7 +253,7 @@ def hang_amid(chosen, folder, paths, archives, toml, flag, environment):
         daemon.stop()
         return 1 if wrong else 0
     finally:
-        flag.unlink(missing_ok=True)
+        hang.end()
         daemon.process.terminate()
         daemon.process.wait()
 
@@ -250,6 +281,7 @@ def main():
     parser.add_argument("--settle", type=float, default=10)
     parser.add_argument("--leave", action="store_true")
     parser.add_argument("--begin", type=int, default=0, choices=(0, 1, 2), help="1: new archives, 2: archives that are there")
+    parser.add_argument("--freeze", action="store_true", help="a disk that is really frozen (fsfreeze; root)")
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build/release")
     chosen = parser.parse_args()
     chosen.litewright = chosen.build / "litewright"
@@ -259,13 +291,14 @@ def main():
         folder = pathlib.Path(name)
         (folder / "state").mkdir(mode=0o700)
         paths, archives, toml = lay_out(chosen, folder)
-        flag = folder / "hangs"
-        environment = {"LD_PRELOAD": str((chosen.build / "harness/hung_folder.so").resolve()),
-                       "LITEWRIGHT_HUNG_FOLDER": str(folder / "hung"), "LITEWRIGHT_HUNG_WHILE": str(flag)}
-        if chosen.begin:
-            begin_hung(chosen, folder, paths, archives, toml, flag, environment)
+        hang = Hang(chosen, folder)
+        try:
+            if not chosen.begin:
+                return hang_amid(chosen, folder, paths, archives, toml, hang)
+            begin_hung(chosen, folder, toml, hang)
             return 0
-        return hang_amid(chosen, folder, paths, archives, toml, flag, environment)
+        finally:
+            hang.close()
 
 
 if __name__ == "__main__":

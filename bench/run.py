@@ -50,7 +50,10 @@ How an archive's size develops over a year, beside a gzip a day: [retention-year
 
 %s
 """ % ("\n".join("- " + fact for fact in facts), table.as_markdown(rows))
-    pathlib.Path(path).write_text(text)
+    path = pathlib.Path(path)
+    # What other programs measured comes after it, each under a heading of its own.
+    _, heading, others = path.read_text().partition("\n## ") if path.exists() else ("", "", "")
+    path.write_text(text + heading + others)
 
 
 def options():

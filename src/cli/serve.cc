@@ -221,6 +221,8 @@ class Serving {
                           "next start, what else is missing is compared then",
                           names.size(), names.size() == 1 ? "" : "s", some),
           .fields = {{"stores_not_back", names}}});
+    web_.close_door();
+    gate_.ends = true;
     ::_exit(kNotAllLeft);
   }
 

@@ -75,6 +75,24 @@ class Hurry {
   Clock::time_point closed_since_{};
 };
 
+// A child that is about to end, or was ended, and does not: a thread of it waits in the kernel for a disk.
+class Abandoned {
+ public:
+  explicit Abandoned(std::chrono::milliseconds patience) : patience_(patience) {}
+
+  bool is_over(bool ends) {
+    const Clock::time_point now = Clock::now();
+    if (!ends) lived_at_ = now;
+    return now - lived_at_ > patience_;
+  }
+
+ private:
+  std::chrono::milliseconds patience_;
+  Clock::time_point lived_at_ = Clock::now();
+};
+
+constexpr int kAbandonedStatus = W_EXITCODE(1, 0);
+
 // The status of waitpid() once the child has ended; forwards the first stop signal, and the second one as
 // `hurry`.
 int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const StopSignal& stop,
@@ -83,6 +101,7 @@ int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const S
   std::optional<ReloadSignal> reload;
   if (options.reloads) reload.emplace();
   Hurry hurry(gate, options.hurried_end);
+  Abandoned abandoned(options.hurried_end);
   const FileDescriptor ended_event(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
   while (true) {
     int status = 0;
@@ -94,7 +113,9 @@ int watch(pid_t child, GateClock& gate, const SuperviseOptions& options, const S
       forwarded = true;
     }
     if (reload && reload->take()) ::kill(child, SIGHUP);
-    if (stop.count() > 1 && hurry.is_over()) ::kill(child, SIGKILL);
+    const bool hurried = stop.count() > 1 && hurry.is_over();
+    if (hurried) ::kill(child, SIGKILL);
+    if (stop.requested() && abandoned.is_over(hurried || gate.ends)) return kAbandonedStatus;
     if (overstays(gate, options.longest_gate)) {
       ::kill(child, SIGKILL);
       killed = true;
@@ -111,6 +132,7 @@ int supervise(const SuperviseOptions& options, const std::function<int(GateClock
   for (int generation = 0;; generation++) {
     gate.leave();
     gate.has_database_open = false;
+    gate.ends = false;
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) throw error_from_errno(errno, "start the archiver");

@@ -25,6 +25,9 @@ struct GateClock {
 
   std::atomic<bool> hurry{false};              // a second stop signal came: leave what takes time
   std::atomic<bool> has_database_open{false};  // its connections are still to be closed (FACTS 28)
+  // The child ends now, with status 1. A thread of it that waits for a disk may keep it from that: nobody
+  // waits for it then.
+  std::atomic<bool> ends{false};
 };
 
 struct SuperviseOptions {
@@ -38,7 +41,7 @@ struct SuperviseOptions {
 // Forks; must be called before any thread or database connection exists. In the child it returns run(gate,
 // generation); in the parent the child's exit status, after forwarding SIGTERM and SIGINT to it. A second
 // signal sets `hurry`; a child that is then held up by something else than the database is ended, and the
-// status is 1. `generation` counts the children.
+// status is 1; so it is where the child can't even be ended. `generation` counts the children.
 int supervise(const SuperviseOptions& options, const std::function<int(GateClock&, int generation)>& run);
 
 }  // namespace litewright
