@@ -49,11 +49,12 @@ stage_rules() {
 }
 
 # The fuzz targets' build serves the unit tests too: clang with ASan and UBSan. g++ sees every source in stage release.
-stage_unit() {
+# RC_PARAMS: rapidcheck's cases a property, other ones each time.
+unit_tests() {  # SECONDS, the most that one shard may take
   build fuzz unit_tests || return 1
   local log status
   log=$(mktemp)
-  ctest --test-dir build/fuzz --output-on-failure --verbose --timeout 300 -j "$JOBS" >"$log" 2>&1
+  ctest --test-dir build/fuzz --output-on-failure --verbose --timeout "$1" -j "$JOBS" >"$log" 2>&1
   status=$?
   [ $status = 0 ] || grep -vE '^ *[0-9]+: \[( +OK|-+|=+| RUN)' "$log" | tail -n 80
   # ctest counts test programs; the figure that matters is the tests inside them.
@@ -64,6 +65,8 @@ stage_unit() {
   rm -f "$log"
   return $status
 }
+
+stage_unit() { RC_PARAMS=${RC_PARAMS:-max_success=35} unit_tests 300; }
 
 # The .cc files that this line of work touched: against where it left origin/main, or the last commit where it
 # has not left it. A changed header is tidied through the .cc of its name.
@@ -128,7 +131,9 @@ stage_fuzz() { build fuzz fuzzers && tests/fuzz/run.sh build/fuzz 10; }
 # More than a day. Fewer: LITEWRIGHT_KILLS=200 LITEWRIGHT_CUTS=200 make soak
 stage_soak() {
   export LITEWRIGHT_KILLS=${LITEWRIGHT_KILLS:-10000} LITEWRIGHT_CUTS=${LITEWRIGHT_CUTS:-10000}
-  build release litewright tests/harness/all && tests/e2e/run.py build/release --long
+  LITEWRIGHT_LONG=1 RC_PARAMS=max_success=1000 unit_tests 36000
+  local status=$?
+  build release litewright tests/harness/all && tests/e2e/run.py build/release --long && return $status
 }
 
 case ${1:-} in

@@ -4,6 +4,7 @@
 
 #include "archive/history_samples.h"
 #include "base/error.h"
+#include "base/test_effort.h"
 #include "store/memory_store.h"
 
 namespace litewright {
@@ -20,7 +21,7 @@ void expect_every_commit(const ObjectStore& store, const History& history) {
 }
 
 TEST(Compaction, MergedSegmentsGiveEveryCommitAfterTheirPartsAreGone) {
-  for (std::uint32_t seed = 1; seed <= 15; ++seed) {
+  for (std::uint32_t seed = 1; seed <= rounds({.brief = 5, .full = 15}); ++seed) {
     for (const std::size_t open_runs : {1u, 3u, 256u}) {
       SCOPED_TRACE(seed);
       MemoryStore store;

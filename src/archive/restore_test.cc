@@ -5,6 +5,7 @@
 #include "archive/compaction.h"
 #include "archive/history_samples.h"
 #include "base/error.h"
+#include "base/test_effort.h"
 #include "store/memory_store.h"
 
 namespace litewright {
@@ -13,7 +14,7 @@ namespace {
 using namespace history_samples;
 
 TEST(Restore, GivesEveryCommitOfRandomHistoriesAsItWas) {
-  for (std::uint32_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint32_t seed = 1; seed <= rounds({.brief = 14, .full = 40}); ++seed) {
     SCOPED_TRACE(seed);
     MemoryStore store;
     History history({.seed = seed});

@@ -10,6 +10,7 @@
 #include "archive/history_samples.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/test_effort.h"
 #include "base/test_folder.h"
 #include "store/memory_store.h"
 
@@ -87,7 +88,7 @@ void expect_lost_as_reported(const VerifyReport& report, const std::vector<bool>
 }
 
 TEST(Verify, FindsNothingInSoundArchivesOfAnyShape) {
-  for (std::uint32_t seed = 1; seed <= 15; ++seed) {
+  for (std::uint32_t seed = 1; seed <= rounds({.brief = 6, .full = 15}); ++seed) {
     SCOPED_TRACE(seed);
     Archive archive(seed);
     archive.merge(1, 3, seed % 2 == 0);
@@ -108,7 +109,7 @@ TEST(Verify, FindsNothingInSoundArchivesOfAnyShape) {
 }
 
 TEST(Verify, NamesTheLostCommitsOfEachSingleObjectDeletedOrTheRestIsRight) {
-  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint32_t seed = 1; seed <= rounds({.brief = 2, .full = 4}); ++seed) {
     SCOPED_TRACE(seed);
     Archive archive(seed);
     archive.add_snapshot(Txid(31));
@@ -139,7 +140,7 @@ TEST(Verify, FindsEveryFlippedBitAndNothingIsRestoredWrongly) {
   for (std::uint32_t seed = 1; seed <= 3; ++seed) {
     Archive archive(seed, 25);
     archive.add_snapshot(Txid(15));
-    for (int i = 0; i < 60; ++i) {
+    for (std::uint32_t i = 0; i < rounds({.brief = 20, .full = 60}); ++i) {
       const auto objects = archive.store.list("segments/");
       const std::string name = objects[random() % objects.size()].name;
       const auto content = content_of(archive.store, name);
@@ -391,7 +392,7 @@ TEST(ChainProof, GoesOnBehindWhatWasProvenBefore) {
 }
 
 TEST(ChainProof, HoldsInStretchesOfAnyLength) {
-  for (std::uint32_t seed = 1; seed <= 25; ++seed) {
+  for (std::uint32_t seed = 1; seed <= rounds({.brief = 9, .full = 25}); ++seed) {
     SCOPED_TRACE(seed);
     Archive archive(seed);
     const Catalogue catalogue = Catalogue::load(archive.store);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/test_effort.h"
 #include "base/test_folder.h"
 #include "check/damage_samples.h"
 
@@ -54,10 +55,9 @@ Verdict our_verdict(const std::string& path) {
   }
 }
 
-// LITEWRIGHT_DAMAGED=1000: the long form.
 std::size_t damaged_files() {
   const char* const wanted = std::getenv("LITEWRIGHT_DAMAGED");
-  return wanted == nullptr ? 75 : std::strtoul(wanted, nullptr, 10);
+  return wanted == nullptr ? rounds({.brief = 75, .full = 1000}) : std::strtoul(wanted, nullptr, 10);
 }
 
 std::uint64_t seed() {
