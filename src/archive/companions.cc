@@ -17,6 +17,7 @@
 #include "archive/sealed_document.h"
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -106,10 +107,7 @@ fs::path resolved(const fs::path& path) {
   const fs::path real = fs::canonical(path, failed);
   if (failed)
     throw error_from_errno(failed.value(), "open " + path.string(), "name the files that are there");
-  const Json text = real.string();
-  try {
-    (void)text.dump();
-  } catch (const nlohmann::json::exception&) {
+  if (as_utf8(real.string()) != real.string()) {
     throw Error(ErrorCode::kUsage, path.string() + ": its path is no UTF-8: it can't be written down");
   }
   return real;

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -54,9 +55,10 @@ Json record_to_json(const CopyRecord& record) {
 
 CopyRecord record_from_json(const std::string& text) {
   try {
-    const auto json = nlohmann::json::parse(text);
+    const auto json = parse_json(text);
     if (json.at("schema") != kSchema) {
-      throw Error(ErrorCode::kDamaged, fmt::format("schema {} is not {}", json.at("schema").dump(), kSchema));
+      throw Error(ErrorCode::kDamaged,
+                  fmt::format("schema {} is not {}", json_text(json.at("schema")), kSchema));
     }
     CopyRecord record{.database = json.at("database").get<std::string>(),
                       .form = parse_form(json.at("form").get<std::string>()),
@@ -90,8 +92,7 @@ CopyRecord record_from_json(const std::string& text) {
 std::filesystem::path record_path(const std::filesystem::path& copy) { return copy.string() + ".json"; }
 
 void write_record(const std::filesystem::path& copy, const CopyRecord& record) {
-  const std::string text =
-      record_to_json(record).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = indented_json_text(record_to_json(record)) + "\n";
   struct stat status{};
   const mode_t mode = ::stat(copy.c_str(), &status) == 0 ? status.st_mode & 0666 : 0600;
   write_file_durably(record_path(copy), bytes_of(text), mode);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/sealed_document.h"
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -88,7 +89,7 @@ std::vector<std::string> texts_field(const Json& json, const char* key, std::str
 // A format of the future may be sealed in another way or not at all: it is told before the seal is asked for.
 // Where there is one, it goes first: a damaged number is no future.
 void check_format(const std::string& text, std::string_view object) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = parse_ordered_json(text);
   if (!json.is_object() || look_at_seal(text) == Seal::kBroken) return;
   const std::uint64_t format = number_field(json, "format", object);
   if (format == static_cast<std::uint64_t>(kArchiveFormat)) return;

@@ -32,7 +32,7 @@ FollowedFile::FollowedFile(const std::string& state_folder, const std::string& a
     : path_(fmt::format("{}/followed-{:016x}.json", state_folder, checksum64(bytes_of(archive)))),
       database_(std::move(database)) {
   try {
-    const json document = json::parse(read_whole_file(path_, kLargest), nullptr, false);
+    const json document = parse_json(read_whole_file(path_, kLargest));
     if (!document.is_object() || document.value("database", "") != as_utf8(database_)) return;
     remembered_ =
         FileIdentity{document.value("inode", std::uint64_t{0}), document.value("born", std::int64_t{0})};

@@ -277,7 +277,7 @@ void OwnerSocket::serve(Connection& connection) {
   while (const auto line = receive_line(descriptor, pending, std::nullopt)) {
     json answer;
     try {
-      const json request = json::parse(*line, nullptr, false);
+      const json request = parse_json(*line);
       if (!request.is_object()) throw Error(ErrorCode::kUsage, "the request is not a JSON object");
       answer = handler_(request, descriptor);
     } catch (const Error& error) {
@@ -342,7 +342,7 @@ json OwnerClient::ask(const json& request, milliseconds timeout) {
         fmt::format("the archiver (process {}) did not answer within {} ms", owner_.pid, timeout.count()),
         "is it stopped? ps -o pid,stat,cmd -p " + std::to_string(owner_.pid));
   }
-  json answer = json::parse(*line, nullptr, false);
+  json answer = parse_json(*line);
   if (answer.contains("error")) {
     const json& error = answer["error"];
     throw Error(static_cast<ErrorCode>(error.value("code", 70)), error.value("message", ""),

@@ -16,6 +16,7 @@
 #include "archive/sealed_document.h"
 #include "archive/segment.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/test_folder.h"
 #include "store/memory_store.h"
 
@@ -144,7 +145,7 @@ TEST(OwnerSocket, SurvivesWhateverIsSent) {
       [](const json& request, int) -> json { return {{"n", request.at("n").get<int>()}}; }, [](int) {});
   for (const char* line : {"", "garbage", "[1,2]", "{\"n\": \"text\"}", "{}", "{\"n\": 1, \"n\": ", "null"}) {
     auto client = OwnerClient::connect(owned.store);
-    const json request = json::parse(line, nullptr, false);
+    const json request = parse_json(line);
     if (request.is_discarded()) continue;
     EXPECT_THROW(client->ask(request, kPatience), Error) << line;
   }

@@ -6,6 +6,7 @@
 
 #include "base/checksum.h"
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 
@@ -23,7 +24,7 @@ std::string seal_of(std::string_view body) {
 }  // namespace
 
 std::string seal_document(const nlohmann::ordered_json& document) {
-  std::string text = document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  std::string text = indented_json_text(document);
   text.resize(text.size() - 2);  // the line break and the brace
   return text + seal_of(text);
 }
@@ -40,7 +41,7 @@ nlohmann::ordered_json open_sealed_document(const std::string& text, std::string
   const auto damaged = [&](const char* what) {
     return Error(ErrorCode::kDamaged, fmt::format("{}: {}", object, what));
   };
-  auto document = nlohmann::ordered_json::parse(text, nullptr, false);
+  auto document = parse_ordered_json(text);
   if (!document.is_object()) throw damaged("not a JSON object");
   switch (look_at_seal(text)) {
     case Seal::kHolds:

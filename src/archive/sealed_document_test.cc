@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 namespace {
@@ -23,7 +24,7 @@ std::string what_is_wrong(const std::string& text) {
 TEST(SealedDocument, IsReadBackAsItWasWithoutItsSeal) {
   const std::string text = seal_document(kDocument);
   EXPECT_EQ(open_sealed_document(text, "x"), kDocument);
-  EXPECT_TRUE(nlohmann::json::parse(text).contains("seal")) << "still a JSON document for anybody else";
+  EXPECT_TRUE(parse_json(text).contains("seal")) << "still a JSON document for anybody else";
 }
 
 TEST(SealedDocument, IsWrittenByteByByteAsTheFormatSays) {

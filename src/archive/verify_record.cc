@@ -26,7 +26,7 @@ Json read_json(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
-  Json json = Json::parse(text.str(), nullptr, false);
+  Json json = parse_json(text.str());
   return json.is_object() ? json : Json();
 }
 

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -22,12 +24,12 @@ Finding pinned_wal() {
 }
 
 TEST(Finding, JsonHasEveryKeyInOrderAndFiguresAsTheyAre) {
-  EXPECT_EQ(finding_to_json(pinned_wal()).dump(),
+  EXPECT_EQ(json_text(finding_to_json(pinned_wal())),
             R"({"id":"wal.pinned","severity":"critical","database":"app.db","object":"reader 4711",)"
             R"("figures":{"wal_bytes":1200000000,"age_seconds":180.0,"ratio":1.5,)"
             R"("command":"python3 app.py","readers":1},)"
             R"("meaning":"a reader has pinned the WAL","remedy":"litewright locks app.db"})");
-  EXPECT_EQ(finding_to_json(Finding{}).dump(),
+  EXPECT_EQ(json_text(finding_to_json(Finding{})),
             R"({"id":"","severity":"ok","database":"","object":"","figures":{},"meaning":"","remedy":""})");
 }
 
@@ -75,7 +77,7 @@ TEST(Finding, ComesBackFromJsonAsItWas) {
   ASSERT_TRUE(back);
   EXPECT_EQ(finding_to_json(*back), json);
   for (const char* none : {"[]", "{}", "7", R"({"id": "x", "severity": "bad"})", R"({"id": 1})"})
-    EXPECT_FALSE(finding_from_json(nlohmann::ordered_json::parse(none))) << none;
+    EXPECT_FALSE(finding_from_json(parse_ordered_json(none))) << none;
 }
 
 }  // namespace

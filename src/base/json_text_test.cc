@@ -19,5 +19,24 @@ TEST(JsonText, ATextIsAsJsonShowsIt) {
   EXPECT_EQ(as_utf8("cut \xe6\x97"), "cut \xef\xbf\xbd");
 }
 
+TEST(JsonText, DiscardsWhatIsNotOneValueAndNothingElse) {
+  for (const std::string_view text : {"", "{", "{} {}", "nul", "\"\xff\"", "[1,]", "{\"a\":1}x"}) {
+    EXPECT_TRUE(parse_json(text).is_discarded()) << text;
+    EXPECT_TRUE(parse_ordered_json(text).is_discarded()) << text;
+  }
+  for (const std::string_view text : {"{}", " [1, 2.5, null]\n", "\"\"", "0", "false"}) {
+    EXPECT_FALSE(parse_json(text).is_discarded()) << text;
+    EXPECT_FALSE(parse_ordered_json(text).is_discarded()) << text;
+  }
+}
+
+TEST(JsonText, KeepsTheOrderOfKeysWhereItIsAskedTo) {
+  const std::string text = R"({"b":1,"a":[true,"x"]})";
+  EXPECT_EQ(json_text(parse_ordered_json(text)), text);
+  EXPECT_EQ(json_text(parse_json(text)), R"({"a":[true,"x"],"b":1})");
+  EXPECT_EQ(indented_json_text(parse_ordered_json(R"({"b":1,"a":"x"})")),
+            "{\n  \"b\": 1,\n  \"a\": \"x\"\n}");
+}
+
 }  // namespace
 }  // namespace litewright
