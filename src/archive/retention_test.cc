@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <set>
+#include <utility>
 
 #include "archive/history_samples.h"
 #include "archive/verify.h"
@@ -146,7 +147,10 @@ RC_GTEST_PROP(Retention, WhatTheRulesKeepIsRestoredAndNothingElse, ()) {
 
 // An anchor stood at the end of a merged segment; thinned, that takes the place of both.
 TEST(Retention, ReplacesAnAnchorWhoseCommitIsAPointOfAnotherSegment) {
-  const bool right = rc::check([] { prune_thrice({.seed = 25595965, .commits = 44, .longest_segment = 2}); });
+  bool done = false;  // the same in every case
+  const bool right = rc::check([&done] {
+    if (!std::exchange(done, true)) prune_thrice({.seed = 25595965, .commits = 44, .longest_segment = 2});
+  });
   EXPECT_TRUE(right);
 }
 
