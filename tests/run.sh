@@ -12,9 +12,9 @@ export JOBS
 # name, budget in seconds, the file without which it is left out
 stages="format 15 .clang-format
 rules 10 tests/include_rules.py
-unit 600 tests/CMakeLists.txt
+unit 480 tests/CMakeLists.txt
 tidy 120 .clang-tidy
-release 320 CMakeLists.txt
+release 400 CMakeLists.txt
 readme 60 tests/readme_commands.py
 docs 10 docs/commands.md
 e2e 200 tests/e2e/run.py
