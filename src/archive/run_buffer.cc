@@ -3,6 +3,10 @@
 #include "archive/segment.h"
 
 namespace litewright {
+namespace {
+// Of each vector: what a quarter of a second's commits take. More was a burst's or a scan's.
+constexpr std::size_t kMostKept = 1 << 20;
+}  // namespace
 
 void RunBuffer::add(const PageVersion& version) {
   entries_.push_back({version.page, version.kind, version.txid, bodies_.size(),
@@ -17,6 +21,8 @@ bool RunBuffer::empty() const { return entries_.empty(); }
 void RunBuffer::clear() {
   entries_.clear();
   bodies_.clear();
+  if (bodies_.capacity() > kMostKept) bodies_ = {};
+  if (entries_.capacity() * sizeof(Entry) > kMostKept) entries_ = {};
 }
 
 void RunBuffer::write_to(SegmentWriter& writer) const {

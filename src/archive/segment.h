@@ -129,7 +129,7 @@ class RunBuffer {
   void add(const PageVersion& version);  // copies the body
   std::size_t bytes() const;             // bodies and bookkeeping held now
   bool empty() const;
-  void clear();  // keeps the memory
+  void clear();  // keeps a little memory
   // Adds everything, sorted by (page, arrival), as a run of its own.
   void write_to(SegmentWriter& writer) const;
 

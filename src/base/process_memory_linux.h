@@ -1,4 +1,4 @@
-// How a process with thousands of small owners of memory keeps its heap small. Linux (glibc).
+// How a process that stays keeps its heap small. Linux (glibc).
 #pragma once
 
 namespace litewright {

@@ -12,6 +12,7 @@
 
 #include "archive/archiver.h"
 #include "archive/state_folder.h"
+#include "base/process_memory_linux.h"
 #include "base/self_end_timer_linux.h"
 #include "base/time_text.h"
 #include "base/wake_event.h"
@@ -93,6 +94,7 @@ FollowEvents make_events(EventPrinter& printer, const ArchivePlace& place, GateC
 int archive_until_stopped(const Invocation& invocation, const ArchivePlace& place, GateClock& gate) {
   const Session& session = invocation.session;
   const StopSignal stop;
+  keep_heap_small();
   take_little_memory_for_connections();
   EventPrinter printer(session.output, session.clock);
   SelfEndTimer last_resort;
