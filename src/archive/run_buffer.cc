@@ -4,24 +4,39 @@
 
 namespace litewright {
 namespace {
-// Of each vector: what a quarter of a second's commits take. More was a burst's or a scan's.
+constexpr std::size_t kChunkBytes = 256 << 10;
+// Of entries and of bodies: what a quarter of a second's commits take. More was a burst's or a scan's.
 constexpr std::size_t kMostKept = 1 << 20;
 }  // namespace
 
-void RunBuffer::add(const PageVersion& version) {
-  entries_.push_back({version.page, version.kind, version.txid, bodies_.size(),
-                      static_cast<std::uint32_t>(version.body.size()), version.checksum});
-  bodies_.insert(bodies_.end(), version.body.begin(), version.body.end());
+Bytes RunBuffer::keep(Bytes body) {
+  const auto has_room = [&](const Chunk& chunk) { return chunk.size - chunk.used >= body.size(); };
+  while (filling_ < chunks_.size() && !has_room(chunks_[filling_])) filling_++;
+  if (filling_ == chunks_.size()) {
+    const std::size_t size = std::max(kChunkBytes, body.size());
+    chunks_.push_back({std::make_unique_for_overwrite<std::byte[]>(size), size});
+  }
+  Chunk& chunk = chunks_[filling_];
+  std::byte* const place = chunk.memory.get() + chunk.used;
+  std::ranges::copy(body, place);
+  chunk.used += body.size();
+  body_bytes_ += body.size();
+  return {place, body.size()};
 }
 
-std::size_t RunBuffer::bytes() const { return bodies_.size() + entries_.size() * sizeof(Entry); }
+void RunBuffer::add(const PageVersion& version) {
+  entries_.push_back({version.page, version.kind, version.txid, keep(version.body), version.checksum});
+}
+
+std::size_t RunBuffer::bytes() const { return body_bytes_ + entries_.size() * sizeof(Entry); }
 
 bool RunBuffer::empty() const { return entries_.empty(); }
 
 void RunBuffer::clear() {
   entries_.clear();
-  bodies_.clear();
-  if (bodies_.capacity() > kMostKept) bodies_ = {};
+  body_bytes_ = filling_ = 0;
+  chunks_.resize(std::min(chunks_.size(), kMostKept / kChunkBytes));
+  for (Chunk& chunk : chunks_) chunk.used = 0;
   if (entries_.capacity() * sizeof(Entry) > kMostKept) entries_ = {};
 }
 
@@ -33,8 +48,7 @@ void RunBuffer::write_to(SegmentWriter& writer) const {
   writer.end_run();
   for (const std::uint64_t key : order) {
     const Entry& entry = entries_[key & 0xffffffffu];
-    writer.add({entry.page, entry.txid, entry.kind, Bytes(bodies_).subspan(entry.offset, entry.length),
-                entry.checksum});
+    writer.add({entry.page, entry.txid, entry.kind, entry.body, entry.checksum});
   }
   writer.end_run();
 }

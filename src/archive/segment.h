@@ -138,12 +138,20 @@ class RunBuffer {
     PageNumber page;
     PageVersion::Kind kind;
     Txid txid;
-    std::uint64_t offset;
-    std::uint32_t length;
+    Bytes body;  // within a chunk
     Checksum128 checksum;
   };
+  // In chunks: one vector would hold twice what is in it while it grows.
+  struct Chunk {
+    std::unique_ptr<std::byte[]> memory;
+    std::size_t size = 0, used = 0;
+  };
+  Bytes keep(Bytes body);
+
   std::vector<Entry> entries_;
-  std::vector<std::byte> bodies_;
+  std::vector<Chunk> chunks_;   // those from filling_ + 1 on are empty
+  std::size_t filling_ = 0;     // in chunks_
+  std::size_t body_bytes_ = 0;  // of all entries
 };
 
 struct RunInfo {
