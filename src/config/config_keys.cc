@@ -6,7 +6,7 @@ namespace litewright {
 
 std::span<const ConfigKey> config_keys() {
   using enum ConfigKind;
-  static constexpr std::array<ConfigKey, 75> kKeys = {{
+  static constexpr std::array<ConfigKey, 77> kKeys = {{
       {"http", "listen", kText, "\"127.0.0.1:7070\"", "where serve answers"},
       {"http", "token_file", kText, "\"\"",
        "a file whose first line all who ask must show: needed beyond this machine"},
@@ -66,6 +66,8 @@ std::span<const ConfigKey> config_keys() {
       {"database.schedule", "daily", kText, "\"\"", "of the daily one"},
       {"database.schedule", "weekly", kText, "\"\"", "of the weekly one"},
       {"database.schedule", "monthly", kText, "\"\"", "of the monthly one"},
+      {"database.schedule", "zone", kText, "that of [jobs]", "whose clock this database's schedules go by"},
+      {"database.schedule", "jitter", kText, "that of [jobs]", "of this database's runs"},
       {"database.keep", "last", kText, "", "restore points that stay: the newest so many"},
       {"database.keep", "within", kText, "", "all that are no older"},
       {"database.keep", "minutely", kText, "", "one a minute: \"30\" of them, for \"7d\", or \"all\""},

@@ -406,18 +406,24 @@ bool is_named_as_database(const fs::path& file) {
 
 std::vector<Job> jobs_of(const JobSettings& jobs, const DatabaseSettings& database) {
   std::vector<Job> made;
+  const auto of_database = [&database](const char* key) {
+    const auto found = database.schedule.find(key);
+    return found == database.schedule.end() ? std::string() : found->second;
+  };
+  const std::string zone_name = of_database("zone").empty() ? jobs.zone : of_database("zone");
   std::optional<TimeZone> zone;  // looked for where there is anything to do: that takes milliseconds
-  if (!jobs.zone.empty()) zone = TimeZone::find(jobs.zone);
+  if (!zone_name.empty()) zone = TimeZone::find(zone_name);
+  JobRules rules = jobs.rules;
+  if (const std::string jitter = of_database("jitter"); !jitter.empty())
+    rules.jitter = parse_duration(jitter);
   for (const char* plan : kPlans) {
-    const auto own = database.schedule.find(plan);
     const auto general = jobs.schedule.find(plan);
-    std::string schedule;
-    if (general != jobs.schedule.end()) schedule = general->second;
-    if (own != database.schedule.end() && !own->second.empty()) schedule = own->second;
+    std::string schedule = of_database(plan);
+    if (schedule.empty() && general != jobs.schedule.end()) schedule = general->second;
     if (schedule.empty() || schedule == "off") continue;
     if (!zone) zone = TimeZone::find("");
     try {
-      made.push_back({.name = plan, .schedule = Schedule::parse(schedule, *zone), .rules = jobs.rules});
+      made.push_back({.name = plan, .schedule = Schedule::parse(schedule, *zone), .rules = rules});
     } catch (const Error& error) {
       throw Error(ErrorCode::kConfig, fmt::format("{}: {}", plan, error.what()), error.hint());
     }

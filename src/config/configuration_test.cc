@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/time_text.h"
 #include "config/first_configuration.h"
 
 namespace litewright {
@@ -169,6 +170,29 @@ path = "/data/other.db"
   EXPECT_EQ(words(1), "daily=0 3 * * *;weekly=0 4 * * 0;");
 }
 
+TEST(Configuration, ADatabaseMayHaveAZoneAndJitterOfItsOwn) {
+  const Configuration all = parse_configuration(R"(
+[jobs]
+zone = "Europe/Berlin"
+jitter = "10m"
+daily = "0 3 * * *"
+[[database]]
+path = "/data/tokyo.db"
+schedule.zone = "Asia/Tokyo"
+schedule.jitter = "0s"
+[[database]]
+path = "/data/berlin.db"
+)",
+                                                "litewright.toml");
+  const Job tokyo = jobs_of(all.jobs, all.databases[0]).at(0),
+            berlin = jobs_of(all.jobs, all.databases[1]).at(0);
+  const WallTime midnight = parse_time("2026-11-02T00:00:00Z", WallTime{});
+  EXPECT_EQ(tokyo.schedule.next(midnight), parse_time("2026-11-02T18:00:00Z", WallTime{}));
+  EXPECT_EQ(berlin.schedule.next(midnight), parse_time("2026-11-02T02:00:00Z", WallTime{}));
+  EXPECT_EQ(tokyo.rules.jitter.count(), 0);
+  EXPECT_EQ(berlin.rules.jitter, std::chrono::minutes(10));
+}
+
 TEST(Configuration, NamesFileLineAndTheNearestKey) {
   struct Bad {
     const char *text, *message, *hint;
@@ -190,6 +214,8 @@ TEST(Configuration, NamesFileLineAndTheNearestKey) {
         Bad{"[jobs]\ndaily = \"0 25 * * *\"\n", "x.toml:1: daily: ", ""},
         Bad{"[jobs]\nzone = \"Europe/Atlantis\"\n", "x.toml:1: ", ""},
         Bad{"[jobs]\njitter = \"soon\"\n", "x.toml:2: jitter: ", ""},
+        Bad{"[[database]]\npath = \"a\"\nschedule.zone = \"Asia/Atlantis\"\n", "x.toml:3: ", ""},
+        Bad{"[[database]]\npath = \"a\"\nschedule.jitter = \"soon\"\n", "x.toml:3: ", ""},
         Bad{"[[database]]\npath = \"a\"\nschedule.weekly = \"0 3 * * 9\"\n", "x.toml:3: weekly: ", ""},
         Bad{"[[database]]\npath = \"a\"\nwal_limit = \"2GiB\"\n", "x.toml:1: wal_ceiling", ""},
         Bad{"[[database]]\npath = \"a\"\nkeep.lasst = 1\n", "x.toml:3: unknown key 'lasst'",
