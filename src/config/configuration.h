@@ -35,9 +35,10 @@ struct DatabaseSettings {
   std::string busy_hours = {};           // "08:00-18:00", local; empty: none
   std::chrono::nanoseconds recorder{0};  // how far back the flight recorder remembers; 0: it is off
   std::chrono::nanoseconds recorder_stall = std::chrono::seconds(5);  // a lock held for so long is kept
-  std::string copies = {}, cold = {};                // folders of plain copies: new ones, old ones
-  std::map<std::string, std::string> schedule = {};  // by "hourly", "daily", "weekly", "monthly"; "zone", "jitter"
-  std::map<std::string, std::string> service = {};   // by "stop", "start", "restart", "status": commands
+  std::string copies = {}, cold = {};  // folders of plain copies: new ones, old ones
+  std::map<std::string, std::string> schedule =
+      {};  // by "hourly", "daily", "weekly", "monthly"; "zone", "jitter"
+  std::map<std::string, std::string> service = {};  // by "stop", "start", "restart", "status": commands
   std::string health_url = {}, health_query = {};
   std::map<std::string, std::uint64_t> min_rows = {};  // by table
   Thresholds thresholds = {};
