@@ -123,7 +123,7 @@ StepOutcome run_words(const PlanStep& step, const Session& outer) {
   std::fclose(memory);
   outcome.document.assign(text, length);
   std::free(text);
-  const Json document = Json::parse(outcome.document, nullptr, false);
+  const Json document = parse_ordered_json(outcome.document);
   if (document.is_object()) outcome.summary = summary_of(document);
   return outcome;
 }
@@ -146,14 +146,14 @@ StepOutcome run_shell(const PlanStep& step) {
 // What changed since the last time this was asked, kept in the state folder.
 std::string schema_changes(const std::string& folder, const std::string& database,
                            const std::string& document) {
-  const Json now = Json::parse(document, nullptr, false);
+  const Json now = parse_ordered_json(document);
   if (!now.is_object()) return "";
   const std::string file =
       fmt::format("{}/schema-{:016x}.json", folder, checksum64(std::as_bytes(std::span(database))));
   std::set<std::string> before, after;
   const bool known = std::filesystem::exists(file);
   if (known) {
-    const Json old = Json::parse(read_whole_file(file, 64u << 20), nullptr, false);
+    const Json old = parse_ordered_json(read_whole_file(file, 64u << 20));
     for (const Json& statement : old["statements"]) before.insert(json_text(statement));
   }
   for (const Json& statement : now["statements"]) after.insert(json_text(statement));
@@ -218,7 +218,7 @@ Json step_json(const StepReport& step) {
       {"error", step.outcome.error},
       {"why", step.why},
       {"seconds", step.seconds.count()}};
-  const Json document = Json::parse(step.outcome.document, nullptr, false);
+  const Json document = parse_ordered_json(step.outcome.document);
   if (document.is_object()) json["document"] = document;
   return json;
 }
@@ -235,7 +235,7 @@ void print_step(Output& output, const StepReport& step) {
 Json findings_of(const PlanReport& report) {
   Json findings = Json::array();
   for (const StepReport& step : report.steps) {
-    const Json document = Json::parse(step.outcome.document, nullptr, false);
+    const Json document = parse_ordered_json(step.outcome.document);
     if (!document.is_object() || !document.contains("findings")) continue;
     for (const Json& finding : document["findings"]) findings.push_back(finding);
   }

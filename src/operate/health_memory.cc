@@ -56,7 +56,7 @@ HealthMemory read_health_memory(const std::string& state_folder, const std::stri
   try {
     const std::filesystem::path file = memory_file(state_folder, database);
     if (!std::filesystem::exists(file)) return memory;
-    const auto json = nlohmann::json::parse(read_whole_file(file, kMostBytes));
+    const auto json = parse_json(read_whole_file(file, kMostBytes));
     for (const auto& sample : json.at("disk")) {
       memory.disk.push_back({sample.at(0).get<std::int64_t>(), sample.at(1).get<std::uint64_t>()});
     }

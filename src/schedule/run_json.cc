@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -19,7 +20,7 @@ nlohmann::ordered_json run_to_json(const RunRecord& run) {
   }
   json["result"] = run_result_name(run.result);
   json["summary"] = run.summary;
-  const auto findings = nlohmann::ordered_json::parse(run.findings, nullptr, false);
+  const auto findings = parse_ordered_json(run.findings);
   json["findings"] = findings.is_array() ? findings : nlohmann::ordered_json::array();
   return json;
 }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -157,14 +159,14 @@ TEST(AlertBook, RemembersWhatWasToldOverARestart) {
   before.look({kCritical, finding(Severity::kWarning, "size.large")});
   before.look({kCritical, finding(Severity::kWarning, "size.large")}, minutes(15));
   after.now = before.now;
-  after.book.restore(nlohmann::ordered_json::parse(before.book.kept().dump()));
+  after.book.restore(parse_ordered_json(json_text(before.book.kept())));
   EXPECT_EQ(after.look({kCritical}), kNothing);
   EXPECT_EQ(after.look({kCritical}, minutes(1)), Said{"cleared 0: size.large"}) << "gone meanwhile";
   EXPECT_EQ(after.look({}, seconds(1)), kNothing);
   EXPECT_EQ(after.look({}, minutes(1)), (Said{"cleared 0: wal.pinned", "cleared 1: wal.pinned"}));
   for (const char* bad :
        {"[]", "{}", "{\"told\":7}", "{\"told\":[7,{}]}", "{\"told\":[{\"alert\":\"ops\"}]}"})
-    after.book.restore(nlohmann::ordered_json::parse(bad));
+    after.book.restore(parse_ordered_json(bad));
   EXPECT_EQ(after.look({}), kNothing);
 }
 

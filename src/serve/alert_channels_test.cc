@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/http_client.h"
+#include "base/json_text.h"
 #include "base/test_folder.h"
 
 namespace litewright {
@@ -56,7 +57,7 @@ TEST(AlertDocument, HasABoundHoweverManyDatabasesAreIll) {
   const auto document = alert_document(message_of(5000), {.name = "ops"}, "h", kNow);
   EXPECT_LE(document["notices"].size(), kMostNotices);
   EXPECT_EQ(document["more"].get<std::size_t>() + document["notices"].size(), 5000u);
-  EXPECT_LT(document.dump().size(), 120u << 10) << "no command could take it";
+  EXPECT_LT(json_text(document).size(), 120u << 10) << "no command could take it";
 }
 
 TEST(AlertDelivery, ToACommandArrivesOnItsStandardInput) {
@@ -66,7 +67,7 @@ TEST(AlertDelivery, ToACommandArrivesOnItsStandardInput) {
   const auto all = deliveries(channel, document);
   ASSERT_EQ(all.size(), 1u);
   deliver(all[0], run_own_command);
-  const auto told = nlohmann::json::parse(read_whole_file(folder.path("told"), 1 << 20));
+  const auto told = parse_json(read_whole_file(folder.path("told"), 1 << 20));
   EXPECT_EQ(told["alert"], "it's \"ops\" $HOME `x`");
   EXPECT_THROW(deliver({.where = "exit 3"}, run_own_command), Error);
 }

@@ -63,7 +63,7 @@ Alerts::Alerts(std::vector<AlertSettings> alerts, AlertSurroundings surroundings
   for (const AlertSettings& alert : alerts_) require_alert(alert);
   if (alerts_.empty()) return;
   try {
-    book_.restore(Json::parse(read_whole_file(file_, kMostKept), nullptr, false));
+    book_.restore(parse_ordered_json(read_whole_file(file_, kMostKept)));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNoDatabase) {
       around_.log({.event = "warning",

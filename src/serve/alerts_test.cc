@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/test_folder.h"
 
 namespace litewright {
@@ -61,7 +62,7 @@ class AlertsTest : public ::testing::Test {
 
  private:
   OwnCommandResult receive(const OwnCommand& command) {
-    const auto document = nlohmann::json::parse(command.words.at(4));
+    const auto document = parse_json(command.words.at(4));
     const std::lock_guard lock(mutex_);
     std::deque<int>& statuses = statuses_[command.words[3]];
     const int status = statuses.empty() ? 0 : statuses.front();

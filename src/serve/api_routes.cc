@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "schedule/run_json.h"
 #include "serve/event_stream.h"
 #include "serve/status_documents.h"
@@ -147,7 +148,7 @@ HttpAnswer one_run(const HttpCall& call, const ApiContext& context) {
 
 // {"job": NAME} and nothing else.
 std::string job_in(const HttpRequest& request) {
-  const Json body = Json::parse(request.body, nullptr, false);
+  const Json body = parse_ordered_json(request.body);
   if (body.is_object() && body.size() == 1 && body.contains("job") && body["job"].is_string())
     return body["job"].get<std::string>();
   throw Error(ErrorCode::kUsage, "the body is not {\"job\": NAME}", R"({"job": "daily"})");

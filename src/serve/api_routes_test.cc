@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/file_descriptor.h"
+#include "base/json_text.h"
 #include "base/test_folder.h"
 #include "serve/web_samples.h"
 
@@ -22,7 +23,7 @@ const std::string kToken = "0123456789abcdef0123";
 class Description {
  public:
   Description()
-      : document_(Json::parse(read_whole_file(LITEWRIGHT_SOURCE_DIR "/docs/openapi.json", 1 << 20))) {}
+      : document_(parse_json(read_whole_file(LITEWRIGHT_SOURCE_DIR "/docs/openapi.json", 1 << 20))) {}
 
   const Json& paths() const { return document_["paths"]; }
 
@@ -41,9 +42,9 @@ class Description {
       return breach(document_["components"]["schemas"][name], value, name);
     }
     if (schema.contains("allOf")) return breach(joined(schema["allOf"]), value, where);
-    if (!is_of_type(schema, value)) return where + " is " + value.dump();
+    if (!is_of_type(schema, value)) return where + " is " + json_text(value);
     if (schema.contains("enum") && std::ranges::find(schema["enum"], value) == schema["enum"].end())
-      return where + " may not be " + value.dump();
+      return where + " may not be " + json_text(value);
     if (value.is_array() && schema.contains("items")) return breach_of_items(schema["items"], value, where);
     return value.is_object() ? breach_of_keys(schema, value, where) : "";
   }
@@ -93,7 +94,7 @@ class Description {
   std::string breach_of_keys(const Json& schema, const Json& value, const std::string& where) {
     const Json properties = schema.value("properties", Json::object());
     for (const Json& key : schema.value("required", Json::array())) {
-      if (!value.contains(key.get<std::string>())) return where + " lacks " + key.dump();
+      if (!value.contains(key.get<std::string>())) return where + " lacks " + json_text(key);
     }
     for (const auto& [key, content] : value.items()) {
       seen_.insert(where + "." + key);
@@ -136,7 +137,8 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
   WebSample web;
   web.board.tell("shop", FindingSource::kCheck, sample_finding("reader.long", Severity::kWarning, "pid 7"));
   web.board.set_findings("shop", FindingSource::kLook, {sample_finding("wal.large", Severity::kWarning)});
-  web.run.findings = findings_to_json(std::vector{sample_finding("wal.large", Severity::kWarning)}).dump();
+  web.run.findings =
+      json_text(findings_to_json(std::vector{sample_finding("wal.large", Severity::kWarning)}));
   for (const Question& q : {Question{"/health/live", "/health/live"},
                             {"/health/live", "/health/live?format=health%2Bjson"},
                             {"/health/ready", "/health/ready?db=shop"},
@@ -166,7 +168,7 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
     EXPECT_EQ(answer.status, q.status) << q.target;
     const Json* schema = description.answer(q.pattern, "get", answer);
     ASSERT_NE(schema, nullptr) << q.target << " " << answer.status << " " << answer.type;
-    EXPECT_EQ(description.breach(*schema, Json::parse(answer.body), q.target), "") << q.target;
+    EXPECT_EQ(description.breach(*schema, parse_json(answer.body), q.target), "") << q.target;
   }
   const HttpAnswer begun = web.ask({.method = "POST",
                                     .target = "/api/v1/databases/shop/jobs",
@@ -176,7 +178,7 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
   ASSERT_EQ(begun.status, 202);
   const Json* schema = description.answer("/api/v1/databases/{name}/jobs", "post", begun);
   ASSERT_NE(schema, nullptr);
-  EXPECT_EQ(description.breach(*schema, Json::parse(begun.body), "job"), "");
+  EXPECT_EQ(description.breach(*schema, parse_json(begun.body), "job"), "");
   // What goes in, and what a command's own --json has: tests/e2e/http_test.py.
   EXPECT_EQ(description.unseen({"JobWish", "Timeline", "Locks"}), std::set<std::string>());
 }
@@ -216,8 +218,8 @@ TEST(Api, AsksCommandsOfItsOwnAndHandsTheirErrorsOn) {
                             "\"hint\":\"litewright backup\"}\n"};
   const HttpAnswer failed = web.get("/api/v1/databases/shop/timeline");
   EXPECT_EQ(failed.status, 404);
-  EXPECT_EQ(Json::parse(failed.body)["detail"], "no archive");
-  EXPECT_EQ(Json::parse(failed.body)["hint"], "litewright backup");
+  EXPECT_EQ(parse_json(failed.body)["detail"], "no archive");
+  EXPECT_EQ(parse_json(failed.body)["hint"], "litewright backup");
   web.command_result = {.status = 137, .over_time = true};
   EXPECT_EQ(web.get("/api/v1/databases/shop/locks").status, 500);
   web.command_result = {.status = 2, .output = "{}\n"};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 namespace {
@@ -116,7 +117,7 @@ void Daemon::log_changes() {
   for (const StatusChange& change : news.changes) {
     logged_ = change.number;
     if (change.kind != "finding") continue;
-    const auto document = nlohmann::ordered_json::parse(change.document);
+    const auto document = parse_ordered_json(change.document);
     const auto& finding = document.at("finding");
     const Severity severity = severity_of(finding);
     const std::string what = document.at("change").get<std::string>();

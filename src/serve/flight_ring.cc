@@ -6,6 +6,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -28,7 +30,7 @@ double number_in(const Json& json, const char* key) {
 }  // namespace
 
 std::optional<FlightSample> flight_sample(std::string_view line) {
-  const Json report = Json::parse(line, nullptr, false);
+  const Json report = parse_json(line);
   if (text_in(report, "schema") != "litewright/locks/1") return std::nullopt;
   FlightSample sample = {.line = std::string(line)};
   for (const Json& process : report.value("processes", Json::array())) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json_text.h"
 #include "serve/web_samples.h"
 
 namespace litewright {
@@ -9,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json body_of(const HttpAnswer& answer) { return Json::parse(answer.body); }
+Json body_of(const HttpAnswer& answer) { return parse_json(answer.body); }
 
 TEST(HealthProbes, LivenessIsAnsweredWhateverTheDatabasesDo) {
   WebSample web;

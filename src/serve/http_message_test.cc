@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -36,12 +38,12 @@ TEST(HttpAnswer, TellsAnErrorAsAProblemWithItsHint) {
   const HttpAnswer answer = problem(Error(ErrorCode::kNoDatabase, "no such database", "litewright runs"));
   EXPECT_EQ(answer.status, 404);
   EXPECT_EQ(answer.type, "application/problem+json");
-  const auto document = nlohmann::json::parse(answer.body);
+  const auto document = parse_json(answer.body);
   EXPECT_EQ(document["title"], "Not Found");
   EXPECT_EQ(document["status"], 404);
   EXPECT_EQ(document["detail"], "no such database");
   EXPECT_EQ(document["hint"], "litewright runs");
-  EXPECT_FALSE(nlohmann::json::parse(problem(400, "x").body).contains("hint"));
+  EXPECT_FALSE(parse_json(problem(400, "x").body).contains("hint"));
 }
 
 }  // namespace

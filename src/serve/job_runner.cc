@@ -55,7 +55,7 @@ std::string_view last_line(std::string_view text) {
   return text.substr(text.rfind('\n') + 1);
 }
 
-Json document_of(const std::string& output) { return Json::parse(last_line(output), nullptr, false); }
+Json document_of(const std::string& output) { return parse_ordered_json(last_line(output)); }
 
 // What a command says that had no row to say it in.
 std::string last_word(const OwnCommandResult& result) {
@@ -220,7 +220,7 @@ void JobRunner::recall(const Member& member) {
     if (last != runs.end()) tell_failure(member, *last);
     for (const RunRecord& run : runs) {
       if (!is_well(run)) continue;
-      found[plan] = findings_of(Json::parse(run.findings, nullptr, false));
+      found[plan] = findings_of(parse_ordered_json(run.findings));
       if (checks_all(plan) && run.ended) note_check(member, *run.ended);
       break;
     }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file_descriptor.h"
+#include "base/json_text.h"
 #include "base/test_folder.h"
 #include "base/thrown_error_test.h"
 #include "base/time_text.h"
@@ -182,7 +183,7 @@ TEST_F(JobRunnerTest, WhatItsChecksFindIsOnTheBoardUntilTheSameJobFindsItNoMore)
                                                 {"status", 2},
                                                 {"document", {{"findings", findings}}}},
                                                {{"name", "drill"}, {"result", "done"}, {"status", 0}}}}};
-    return OwnCommandResult{.status = 2, .output = "a line before\n" + document.dump() + "\n"};
+    return OwnCommandResult{.status = 2, .output = "a line before\n" + json_text(document) + "\n"};
   };
   work_until(at("2026-11-01T02:00:30Z"));
   auto status = board_.find("app.db");

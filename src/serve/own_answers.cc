@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace litewright {
 namespace {
@@ -25,7 +26,7 @@ nlohmann::json last_line_of(const std::string& output) {
   if (end == std::string::npos) return {};
   const std::size_t before = output.rfind('\n', end);
   const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-  return nlohmann::json::parse(output.substr(begin, end - begin + 1), nullptr, false);
+  return parse_json(output.substr(begin, end - begin + 1));
 }
 
 std::string text_in(const nlohmann::json& document, const char* key) {
@@ -117,7 +118,7 @@ HttpAnswer answer_of_restore(const RunOwnCommand& run, const RestoreWish& wish, 
                               fmt::format("attachment; filename=\"{}\"", plain_name(wish.name)));
   const nlohmann::json said = last_line_of(result.output);
   if (said.is_object() && said.contains("txid"))
-    answer.headers.emplace_back("Litewright-Txid", said["txid"].dump());
+    answer.headers.emplace_back("Litewright-Txid", json_text(said["txid"]));
   if (said.is_object() && said.contains("checksum"))
     answer.headers.emplace_back("Litewright-Checksum", text_in(said, "checksum"));
   return answer;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/json_text.h"
+
 namespace litewright {
 namespace {
 
@@ -23,7 +25,7 @@ class StatusBoardTest : public ::testing::Test {
   std::vector<std::string> news() {
     std::vector<std::string> words;
     for (const StatusChange& change : board_.after(seen_, std::chrono::milliseconds(0)).changes) {
-      const auto document = nlohmann::json::parse(change.document);
+      const auto document = parse_json(change.document);
       seen_ = change.number;
       if (change.kind != "finding") words.push_back(change.kind + " " + change.database);
       if (change.kind == "finding")
