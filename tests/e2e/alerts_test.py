@@ -1,39 +1,28 @@
 """`serve` tells people: by command, webhook, syslog; appears, worsens, escalates, is over; nothing twice after a restart."""
 import datetime
-import http.server
 import json
 import os
 import pathlib
 import sqlite3
-import threading
 import time
 
 from private_syslog import PrivateSyslog
 from program import COMMAND_SECONDS, Serve, Skip, Test, check
+from webhook import serve_webhook
 
 
 class Receiver:
     """A webhook that keeps what it is told, and fails the first time."""
 
     def __init__(self):
-        told = self.told = []
-        fails = self.fails = [500]
+        self.told, self.fails = [], [500]
+        self.url = serve_webhook(self._take)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = fails.pop() if fails else 204
-                if status == 204:
-                    told.append((self.path, json.loads(body)))
-                self.send_response(status)
-                self.end_headers()
-
-            def log_message(self, *words):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+    def _take(self, path, message):
+        if self.fails:
+            return self.fails.pop()
+        self.told.append((path, message))
+        return 204
 
     def wait(self, path, reason, after=0):
         """The first message at that path with a notice for that reason."""
@@ -170,6 +159,10 @@ def hours(*minutes):
     return "-".join((now + datetime.timedelta(minutes=later)).strftime("%H:%M") for later in minutes)
 
 
+def size_alert(name, *lines):
+    return "\n".join(["[[alert]]", f'name = "{name}"', 'findings = ["size.*"]', 'settle = "1s"', *lines, ""])
+
+
 def every_way(context):
     ways = Ways(context)
     dawn = 60 if not context.long else 1 if datetime.datetime.now().second < 30 else 2  # minutes
@@ -184,29 +177,9 @@ path = "{path}"
 thresholds = {{ size = "100KB,500KB", free-disk = "off", disk-used = "off", disk-full-in = "off" }}
 """
     for way in ways.all:
-        toml += f"""
-[[alert]]
-name = "by {way}"
-findings = ["size.*"]
-settle = "1s"
-repeat = "2s"
-{ways.key(way, "day")}
-[[alert.escalation]]
-after = "1s"
-{ways.key(way, "senior")}
-[[alert]]
-name = "by {way}, at night"
-findings = ["size.*"]
-settle = "1s"
-quiet_hours = "{hours(-60, 60)}"
-{ways.key(way, "night")}
-[[alert]]
-name = "by {way}, at dawn"
-findings = ["size.*"]
-settle = "1s"
-quiet_hours = "{hours(-60, dawn)}"
-{ways.key(way, "dawn")}
-"""
+        toml += size_alert(f"by {way}", 'repeat = "2s"', ways.key(way, "day"), '[[alert.escalation]]', 'after = "1s"', ways.key(way, "senior"))
+        for name, end in (("night", 60), ("dawn", dawn)):
+            toml += size_alert(f"by {way}, at {name}", f'quiet_hours = "{hours(-60, end)}"', ways.key(way, name))
     served = Serve(context, toml, before=ways.before)
     served.wait_following("app.db")
     connection.execute("INSERT INTO t VALUES(randomblob(200000))")

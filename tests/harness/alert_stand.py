@@ -1,5 +1,4 @@
 """deploy/prometheus/alerts.yml at work: a real Prometheus that scrapes, a real Alertmanager, and a receiver that keeps what it is told."""
-import http.server
 import json
 import pathlib
 import re
@@ -11,6 +10,7 @@ import urllib.parse
 from http_client import ask
 from program import COMMAND_SECONDS, check
 from prometheus import ROOT, alertmanager_command, prometheus_program
+from webhook import serve_webhook
 
 RULES = ROOT / "deploy/prometheus/alerts.yml"
 SHORT_WAIT = "1s"  # instead of each rule's `for`
@@ -37,27 +37,15 @@ class Receiver:
 
     def __init__(self):
         self._told, self._changed = {}, threading.Condition()
-        receiver = self
+        self.url = serve_webhook(self._take)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                receiver._take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *words):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-
-    def _take(self, message):
+    def _take(self, _, message):
         with self._changed:
             for alert in message["alerts"]:
                 labels = alert["labels"]
                 self._told.setdefault((labels["alertname"], labels.get("database", labels.get("instance"))), []).append(alert)
             self._changed.notify_all()
+        return 200
 
     def told(self, name):
         with self._changed:
