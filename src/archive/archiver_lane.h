@@ -24,9 +24,8 @@ class ArchiverLane {
     // It could not be made, or failed at the very beginning: how long to wait before it is made again.
     std::function<std::chrono::milliseconds(const Error&)> failed;
     std::function<void()> over = {};  // stopped, and the archiver is gone
-    // How many of the process begin at a time: a place is given back by begun(), or after a moment where a
-    // store
-    // hangs. Null: no bound.
+    // How many of the process begin at a time: a place is given back by begun(), or half a second later: a
+    // store may hang. Null: no bound.
     Turnstile* beginnings = nullptr;
   };
 
