@@ -151,7 +151,7 @@ def diskcache(maker):
 
 
 def ipython(maker):
-    maker.python("IPython", "from IPython.core.history import HistoryManager\nh = HistoryManager(hist_file='history.sqlite')\n"
+    maker.python("IPython", "from IPython.core.history import HistoryManager\nh = HistoryManager(shell=None, hist_file='history.sqlite')\n"
                             "for i in range(300): h.store_inputs(i, f'print({i})')\nh.writeout_cache()\nh.end_session()\n")
     return [maker.path("history.sqlite")]
 
