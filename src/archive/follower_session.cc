@@ -19,7 +19,8 @@ namespace {
 constexpr milliseconds kScanSlice{8};  // between two looks at the WAL
 constexpr milliseconds kBusyStep{5};
 constexpr milliseconds kQuietLook{75};
-constexpr milliseconds kShortestRest{30'000};  // unless it is woken
+constexpr std::chrono::minutes kShortestRest{60};  // unless it is woken
+constexpr milliseconds kBetweenTriesToRest{30'000};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
 constexpr milliseconds kLookAtFile{500};
@@ -305,11 +306,12 @@ void Follower::Session::sleep(milliseconds duration, const WalIndex& index) {
   const bool quiet = duration > kBusyStep || on_read_zero;
   const SteadyTime end = follower.clock_.steady() + duration;
   int events = 0;
+  const auto cheap = guard.look(index.header.change);
   do {
     const auto left = std::chrono::ceil<milliseconds>(end - follower.clock_.steady());
     const auto look = std::clamp(left, milliseconds(0), kQuietLook);
     events = ::poll(waiting, quiet ? 2 : 1, static_cast<int>(look.count()));
-  } while (events == 0 && follower.clock_.steady() < end && !guard.stirs(index.header.change));
+  } while (events == 0 && follower.clock_.steady() < end && cheap && !cheap->stirs());
   // Before the next look at the WAL, never after it: no write is missed.
   if (quiet && wal_watch) wal_watch->drain();
   follower.wake_->drain();
@@ -350,23 +352,20 @@ bool Follower::Session::lie_down(const std::function<void()>& awake) {
   const FollowOptions& options = follower.options_;
   const SteadyTime now = follower.clock_.steady();
   // Not all of a process at the same time.
-  const auto longest = kShortestRest + kShortestRest * (std::hash<std::string>()(options.database) % 64) / 64;
+  const auto longest = kShortestRest + std::chrono::minutes(std::hash<std::string>()(options.database) % 60);
   const std::lock_guard lock(follower.mutex_);
   const bool asked = follower.stopping_ || follower.sync_asked_ > follower.sync_answered_ ||
                      follower.wish_ != HandoverWish::kNothing;
   if (asked) return false;
+  const auto look = guard.look(*may_rest_at);
   follower.resting_ = options.rest->begin({.written = options.database + "-wal",
                                            .replaced = options.database,
-                                           .stirs =
-                                               [this, change = *may_rest_at, first = true]() mutable {
-                                                 const bool moved =
-                                                     std::exchange(first, false) && guard.has_moved();
-                                                 return moved || guard.stirs(change);
-                                               },
+                                           .look = look.value_or(CheapLook{}),
                                            .until = std::chrono::steady_clock::now() + longest,
+                                           .stirs_already = [&] { return !look || guard.has_moved(); },
                                            .awake = awake});
   if (follower.resting_ == 0) {
-    no_rest_before = now + kShortestRest;
+    no_rest_before = now + kBetweenTriesToRest;
     return false;
   }
   follower.wake_.reset();

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kRestsBeforeTrim = 200;
 constexpr std::chrono::seconds kBetweenTrims{15};
+constexpr std::size_t kNotLookedAt = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
@@ -30,6 +32,12 @@ RestWatch::~RestWatch() {
   }
   changed_.signal();
   thread_.join();
+}
+
+std::optional<RestWatch::FileId> RestWatch::file_id(const std::string& path) {
+  struct stat about{};
+  if (path.empty() || ::stat(path.c_str(), &about) != 0) return std::nullopt;
+  return FileId(about.st_dev, about.st_ino);
 }
 
 // One watch a file: somebody else's would be changed by ours, and ours by his. -1: none to be had.
@@ -59,21 +67,28 @@ RestWatch::Id RestWatch::begin(Rest rest) {
       return 0;
     }
   }
+  resting.written = file_id(rest.written);
+  resting.replaced = file_id(rest.replaced);
   // After the files are watched: what came before is seen here.
-  if (rest.stirs && rest.stirs()) {
+  if (rest.look.stirs() || (rest.stirs_already && rest.stirs_already())) {
     drop_watch(resting.written_watch);
     drop_watch(resting.replaced_watch);
     return 0;
   }
-  const bool looks = rest.stirs != nullptr;
+  const bool looks = rest.look.word != nullptr || rest.look.descriptor >= 0;
   const bool first_look = looks && looked_at_.empty();
-  if (first_look) next_look_ = std::chrono::steady_clock::now() + between_looks();
+  if (first_look) {
+    next_look_ = std::chrono::steady_clock::now() + between_looks();
+    next_look_up_ = next_look_;
+  }
   begun_++;
   resting.deadline = deadlines_.emplace(rest.until, id);
   const bool sooner = resting.deadline == deadlines_.begin();
+  resting.looked_at = looks ? looked_at_.size() : kNotLookedAt;
+  if (looks)
+    looked_at_.push_back({rest.look, id, !resting.written || silent_.contains(resting.written->first)});
   resting.rest = std::move(rest);
-  Resting& added = resting_.emplace(id, std::move(resting)).first->second;
-  if (looks) looked_at_.emplace(id, &added);
+  resting_.emplace(id, std::move(resting));
   if (first_look || sooner) changed_.signal();
   return id;
 }
@@ -82,12 +97,21 @@ std::function<void()> RestWatch::end_locked(Id id) {
   const auto found = resting_.find(id);
   if (found == resting_.end()) return {};
   Resting over = std::move(found->second);
-  looked_at_.erase(id);
   resting_.erase(found);
+  if (over.looked_at != kNotLookedAt) look_away_locked(over.looked_at);
   deadlines_.erase(over.deadline);
   drop_watch(over.written_watch);
   drop_watch(over.replaced_watch);
   return std::move(over.rest.awake);
+}
+
+// The last one takes its place.
+void RestWatch::look_away_locked(std::size_t place) {
+  if (place + 1 < looked_at_.size()) {
+    looked_at_[place] = looked_at_.back();
+    resting_.at(looked_at_[place].id).looked_at = place;
+  }
+  looked_at_.pop_back();
 }
 
 void RestWatch::wake(Id id) {
@@ -172,15 +196,49 @@ void RestWatch::take_woken(SteadyTime now, Awakes& over) {
 
 void RestWatch::look(SteadyTime now, Awakes& over) {
   next_look_ = now + between_looks();
-  std::vector<Id> stirring;
   const std::size_t all = looked_at_.size();
-  std::size_t looks = std::min(all, std::max(kLooksAtATime, all / kMostTurns));
-  for (auto at = looked_at_.upper_bound(looked_up_to_); looks > 0; looks--, ++at) {
-    if (at == looked_at_.end()) at = looked_at_.begin();
-    looked_up_to_ = at->first;
-    if (at->second->rest.stirs()) stirring.push_back(at->first);
+  std::vector<Id> stirring, changed;
+  const std::size_t locks = std::min(all, std::max(kLooksAtATime, all / kMostTurns));
+  for (std::size_t i = 0; i < locks; i++) {
+    const LookedAt& at = looked_at_[next_lock_++ % all];
+    if (at.look.lock_stirs() || (at.silent && at.look.word_stirs())) stirring.push_back(at.id);
   }
+  const std::size_t words = std::min(all, std::max(kFew, all / kWordTurns));
+  for (std::size_t i = 0; i < words; i++) {
+    const LookedAt& at = looked_at_[next_word_++ % all];
+    if (at.look.word_stirs()) changed.push_back(at.id);
+  }
+  look_up_names(now, stirring);
   for (const Id id : stirring) over.push_back(end_locked(id));
+  for (const Id id : changed) end_changed_locked(id, over);
+}
+
+void RestWatch::look_up_names(SteadyTime now, std::vector<Id>& stirring) {
+  const std::size_t all = looked_at_.size();
+  if (all == 0) return;
+  const auto between = std::min<std::chrono::nanoseconds>(
+      kLookUpOne, std::chrono::nanoseconds(kLookUp) / static_cast<int>(all));
+  for (std::size_t i = 0; i < all && next_look_up_ <= now; i++, next_look_up_ += between) {
+    const Id id = looked_at_[next_name_++ % all].id;
+    const Resting& resting = resting_.at(id);
+    if (resting.replaced && file_id(resting.rest.replaced) != resting.replaced) stirring.push_back(id);
+  }
+  next_look_up_ = std::max(next_look_up_, now);
+}
+
+bool RestWatch::is_silent(const std::string& file) const {
+  const auto id = file_id(file);
+  const std::lock_guard lock(mutex_);
+  return id && silent_.contains(id->first);
+}
+
+// A writer writes to the file first: what has changed without that is known of was written in silence.
+void RestWatch::end_changed_locked(Id id, Awakes& over) {
+  read_events(over);
+  const auto found = resting_.find(id);
+  if (found == resting_.end()) return;
+  if (found->second.written) silent_.insert(found->second.written->first);
+  over.push_back(end_locked(id));
 }
 
 }  // namespace litewright

@@ -1,8 +1,12 @@
 #include "base/rest_watch_linux.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -24,9 +28,21 @@ struct Files {
     std::ofstream(main) << "main";
   }
   void write() const { std::ofstream(log, std::ios::app) << "more"; }
+  std::string copy_of_log(int number) const {
+    std::string copy = log + std::to_string(number);
+    std::ofstream(copy) << "begun";
+    return copy;
+  }
 
   TestFolder folder;
   std::string log = folder.path("log"), main = folder.path("main");
+};
+
+// What others change.
+struct SharedWord {
+  CheapLook look() const { return {.word = &word, .value = word}; }
+  void change() { word = word + 1; }
+  volatile std::uint32_t word = 7;
 };
 
 // What is told once.
@@ -68,19 +84,83 @@ TEST(RestWatch, ThatAFileIsReplacedOrDeletedEndsARest) {
   }
 }
 
+TEST(RestWatch, ThatAFolderAboveAFileIsRenamedEndsARest) {
+  Files files;
+  const std::string folder = files.folder.path("above"), file = folder + "/main";
+  std::filesystem::create_directory(folder);
+  std::filesystem::rename(files.main, file);
+  SharedWord still;
+  RestWatch watch;
+  Awake awake;
+  ASSERT_NE(
+      watch.begin({.replaced = file, .look = still.look(), .until = in(hours(1)), .awake = awake.told()}),
+      0u);
+  std::filesystem::rename(folder, folder + ".old");
+  EXPECT_TRUE(awake.came());
+}
+
 TEST(RestWatch, ALookTimeAndWakeEndARest) {
   RestWatch watch;
   Awake by_look, by_time, by_wake;
-  std::atomic<bool> stirs = false;
-  watch.begin({.stirs = [&] { return stirs.load(); }, .until = in(hours(1)), .awake = by_look.told()});
+  SharedWord word;
+  watch.begin({.look = word.look(), .until = in(hours(1)), .awake = by_look.told()});
   watch.begin({.until = in(milliseconds(20)), .awake = by_time.told()});
   const auto id = watch.begin({.until = in(hours(1)), .awake = by_wake.told()});
   EXPECT_TRUE(by_time.came());
   watch.wake(id);
   EXPECT_TRUE(by_wake.came());
   EXPECT_EQ(by_look.calls, 0);
-  stirs = true;
+  word.change();
   EXPECT_TRUE(by_look.came());
+}
+
+// As on file systems that tell nothing: the word changes, the file that is watched does not.
+TEST(RestWatch, WhereAWriteWasNotToldTheWordsTellIt) {
+  constexpr int kOthers = 40;
+  Files files;
+  RestWatch watch;
+  SharedWord word, still;
+  std::atomic<int> others = 0;
+  for (int i = 0; i < kOthers; i++)
+    watch.begin({.written = files.copy_of_log(i), .look = still.look(), .until = in(hours(1)), .awake = [&] {
+                   others++;
+                 }});
+  Awake first, again;
+  watch.begin({.written = files.log, .look = word.look(), .until = in(hours(1)), .awake = first.told()});
+  word.change();
+  ASSERT_TRUE(first.came());
+  watch.begin({.written = files.log, .look = word.look(), .until = in(hours(1)), .awake = again.told()});
+  word.change();
+  ASSERT_TRUE(again.came());
+  EXPECT_TRUE(watch.is_silent(files.log));
+  EXPECT_EQ(others, 0);
+}
+
+TEST(RestWatch, ALockOfAnotherProcessEndsARest) {
+  Files files;
+  const FileDescriptor log(::open(files.log.c_str(), O_RDWR | O_CLOEXEC));
+  RestWatch watch;
+  Awake awake, other;
+  watch.begin({.look = {.descriptor = log.get(), .first_byte = 120, .bytes = 2},
+               .until = in(hours(1)),
+               .awake = awake.told()});
+  watch.begin({.look = {.descriptor = log.get(), .first_byte = 122, .bytes = 2},
+               .until = in(hours(1)),
+               .awake = other.told()});
+  const pid_t holder = ::fork();
+  if (holder == 0) {
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    lock.l_start = 121;
+    lock.l_len = 1;
+    ::fcntl(log.get(), F_SETLK, &lock);
+    ::pause();
+    ::_exit(0);
+  }
+  EXPECT_TRUE(awake.came());
+  EXPECT_EQ(other.calls, 0);
+  ::kill(holder, SIGKILL);
+  ::waitpid(holder, nullptr, 0);
 }
 
 TEST(RestWatch, WhatIsForgottenIsNotAwoken) {
@@ -101,8 +181,8 @@ TEST(RestWatch, NothingRestsThatStirsOrCannotBeWatched) {
   Awake awake;
   EXPECT_EQ(watch.begin({.written = files.log,
                          .replaced = files.main,
-                         .stirs = [] { return true; },
                          .until = in(hours(1)),
+                         .stirs_already = [] { return true; },
                          .awake = awake.told()}),
             0u);
   EXPECT_EQ(watch.begin({.written = files.folder.path("none"), .until = in(hours(1)), .awake = awake.told()}),
@@ -120,8 +200,9 @@ TEST(RestWatch, ThousandsRestAndTheOneThatIsWrittenAwakes) {
   RestWatch watch;
   std::atomic<int> others = 0;
   Awake awake;
+  SharedWord word;
   for (int i = 0; i < 5'000; i++)
-    watch.begin({.stirs = [] { return false; }, .until = in(hours(1)), .awake = [&] { others++; }});
+    watch.begin({.look = word.look(), .until = in(hours(1)), .awake = [&] { others++; }});
   watch.begin({.written = files.log, .until = in(hours(1)), .awake = awake.told()});
   files.write();
   EXPECT_TRUE(awake.came());

@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/lock_holder.h"
 namespace litewright {
 namespace {
 
@@ -37,16 +38,6 @@ int begin_read(Connection& connection) {
   const int rc = connection.try_execute("PRAGMA schema_version");
   if (rc != SQLITE_OK) connection.try_execute("ROLLBACK");
   return rc;
-}
-
-// Of others alone: a process does not see its own locks.
-bool others_hold(int descriptor, std::uint64_t first, std::uint64_t bytes) {
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(first);
-  lock.l_len = static_cast<off_t>(bytes);
-  return fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool same_generation(const WalIndexHeader& a, const WalIndexHeader& b) {
@@ -198,7 +189,7 @@ SafeCheckpoint::Try SafeCheckpoint::in_gate(bool and_no_readers) {
     const Gate gate(*this);
     if (!gate.entered()) return Try::kLockHeld;
     if (const Try outcome = copy_back(); outcome != Try::kDone) return outcome;
-    if (and_no_readers && others_hold(index_descriptor_, kWalReadLockByte0 + 1, kWalReadMarks - 1)) {
+    if (and_no_readers && lock_holder(index_descriptor_, kWalReadLockByte0 + 1, kWalReadMarks - 1) != 0) {
       return Try::kReaderBefore;
     }
     pin();  // on READ(0): nothing is copied back before it goes
@@ -216,7 +207,7 @@ SafeCheckpoint::Try SafeCheckpoint::truncate() {
   std::exception_ptr failure;  // must not fly through SQLite's frames
   checkpointing_->set_busy_handler([&](int) {
     const SteadyTime now = clock_.steady();
-    by_reader = !others_hold(index_descriptor_, kWalWriteLockByte, 1);
+    by_reader = lock_holder(index_descriptor_, kWalWriteLockByte, 1) == 0;
     if (!by_reader) have_lock_since.reset();
     if (by_reader && !have_lock_since) have_lock_since = now;
     const bool wait = by_reader ? now - *have_lock_since < limits_.longest_wait_for_reader : now < give_up;

@@ -11,6 +11,7 @@
 #include <array>
 #include <thread>
 
+#include "base/lock_holder.h"
 #include "format/database_header.h"
 
 namespace litewright {
@@ -51,16 +52,6 @@ int descriptor_of(const std::string& path) {
     if (is_file(at, file)) return at;
   }
   return -1;
-}
-
-int lock_holder(int descriptor, int byte, int bytes = 1) {
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = byte;
-  lock.l_len = bytes;
-  if (fcntl(descriptor, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
-  return lock.l_pid > 0 ? lock.l_pid : -1;  // pid 0: held outside our pid namespace (FACTS 6)
 }
 
 }  // namespace
@@ -275,16 +266,20 @@ void WalGuard::unlock_checkpoint() {
 
 WalLockHolders WalGuard::lock_holders() const {
   if (index_descriptor_ < 0) return {};
-  return {lock_holder(index_descriptor_, kWalWriteLockByte),
-          lock_holder(index_descriptor_, kWalCheckpointLockByte)};
+  return {lock_holder(index_descriptor_, kWalWriteLockByte, 1),
+          lock_holder(index_descriptor_, kWalCheckpointLockByte, 1)};
 }
 
-bool WalGuard::stirs(std::uint32_t change) const {
+std::optional<CheapLook> WalGuard::look(std::uint32_t change) const {
+  if (index_descriptor_ < 0) return std::nullopt;
   constexpr std::size_t kChangeWord = 8 / sizeof(std::uint32_t);
-  const auto* head = static_cast<const volatile std::uint32_t*>(held_.files->index_head());
-  if (head[kChangeWord] != change) return true;
   static_assert(kWalCheckpointLockByte == kWalWriteLockByte + 1);
-  return index_descriptor_ < 0 || lock_holder(index_descriptor_, kWalWriteLockByte, 2) != 0;
+  return CheapLook{
+      .word = static_cast<const volatile std::uint32_t*>(held_.files->index_head()) + kChangeWord,
+      .value = change,
+      .descriptor = index_descriptor_,
+      .first_byte = kWalWriteLockByte,
+      .bytes = 2};
 }
 
 }  // namespace litewright

@@ -11,8 +11,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/cheap_look.h"
 #include "format/wal_index.h"
 #include "sqlite/connection.h"
 #include "sqlite/live_files.h"
@@ -86,9 +88,10 @@ class WalGuard final : public MainFile {
   bool checkpoint_locked() const { return checkpoint_locked_; }
 
   WalLockHolders lock_holders() const;
-  // A cheap look between two real ones, good for a quiet database: somebody committed since the index showed
-  // `change`, or has one of the two locks.
-  bool stirs(std::uint32_t change) const;
+  // The cheap look between two real ones, good for a quiet database: whether somebody committed since the
+  // index showed `change`, or has one of the two locks. Good until release or rest(). None: there is no
+  // descriptor.
+  std::optional<CheapLook> look(std::uint32_t change) const;
 
   void read_main(std::uint64_t offset, MutableBytes out) const override {
     held_.files->read_main(offset, out);
