@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "serve/http_routes.h"
@@ -40,6 +41,7 @@ constexpr std::size_t kOwnPages = 40 << 10;
 constexpr std::size_t kMostDigits = 18;  // of a length
 constexpr milliseconds kLookAtStreams{100};
 constexpr milliseconds kLookAtConnections{250};
+constexpr milliseconds kGoodbye{2000}, kLateArrival{20};
 constexpr milliseconds kLookForEnd{1000};  // of a connection that says nothing
 
 // The peer's address as text, and whether it is this machine.
@@ -187,6 +189,7 @@ class HttpServer::Engine {
   void start(MHD_Daemon*& daemon);
   void make_answers();
   void keep_house();
+  void say_goodbye();
   void end_the_slow(steady_clock::time_point now);
   void resume_flows();
 
@@ -255,11 +258,24 @@ HttpServer::Engine::~Engine() {
   work_.notify_all();
   house_.notify_all();
   for (std::thread& thread : threads_) thread.join();
-  {
-    const std::lock_guard lock(mutex_);
-    resume_flows();
-  }
+  say_goodbye();
   MHD_stop_daemon(daemon_);
+}
+
+// While it stops, libmicrohttpd 0.9.75 takes an error answer of its own for queued, does not have it, and
+// reads it: a malformed request at the wrong moment ends the process. So nobody is there any more when it
+// stops.
+void HttpServer::Engine::say_goodbye() {
+  std::unique_lock lock(mutex_);
+  const auto patience = steady_clock::now() + kGoodbye;
+  do {
+    resume_flows();
+    for (Client& client : clients_) {
+      if (!std::exchange(client.ended, true)) ::shutdown(client.fd, SHUT_RDWR);
+    }
+    // One that was accepted a moment ago may not be told of yet.
+    house_.wait_for(lock, kLateArrival);
+  } while (steady_clock::now() < patience && !clients_.empty());
 }
 
 HttpServerStatus HttpServer::Engine::status() const {
