@@ -63,6 +63,11 @@ std::shared_ptr<Archiver> ArchiverLane::archiver() const {
   return archiver_;
 }
 
+bool ArchiverLane::works() const {
+  const std::lock_guard lock(mutex_);
+  return thread_.runs();
+}
+
 bool ArchiverLane::wait_until_over(milliseconds timeout) const {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [this] { return over_; });
@@ -95,6 +100,7 @@ void ArchiverLane::begin_locked() {
       turn_ends_ = rest_.begin(
           {.until = std::chrono::steady_clock::now() + kLongestTurn, .awake = [this] { end_turn(); }});
   }
+  if (options_.works) options_.works();
   try {
     thread_.begin([this] { run(); });
   } catch (const Error&) {

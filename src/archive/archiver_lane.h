@@ -19,6 +19,7 @@ namespace litewright {
 class ArchiverLane {
  public:
   struct Options {
+    std::function<void()> works = {};  // a pass begins; from any thread, must only note it
     // These are called on the lane's thread.
     std::function<std::shared_ptr<Archiver>(ArchiverLane&)> make;  // may throw Error
     // It could not be made, or failed at the very beginning: how long to wait before it is made again.
@@ -42,6 +43,7 @@ class ArchiverLane {
   bool has_let_go() const;                     // after stop(): nothing but a store is waited for
   void begun();                                // the database is followed
   std::shared_ptr<Archiver> archiver() const;  // null: not made yet
+  bool works() const;                          // a pass is under way
   // Stopped, and nothing is under way.
   bool wait_until_over(std::chrono::milliseconds timeout) const;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <utility>
 
 #include "check/thresholds.h"
 #include "operate/file_figures.h"
@@ -10,6 +12,8 @@ namespace litewright {
 namespace {
 
 constexpr std::chrono::minutes kBetweenTrends{10};  // a sample is written hourly
+constexpr std::chrono::minutes kLongestUnnoted{1};
+constexpr std::uint64_t kNotedDiskBytes = 64 << 20;
 
 // The thresholds whose figures stat(2) tells.
 constexpr std::array<std::string_view, 8> kThresholds = {
@@ -38,14 +42,14 @@ FileLooks::~FileLooks() {
 
 void FileLooks::join(const Member& member) {
   const std::lock_guard lock(mutex_);
-  members_[member.name] = member;
+  news_[member.name] = member;
   joined_ = true;
   changed_.notify_all();
 }
 
 void FileLooks::leave(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  members_.erase(name);
+  news_[name] = std::nullopt;
 }
 
 void FileLooks::look_every(std::chrono::milliseconds interval) {
@@ -69,22 +73,33 @@ void FileLooks::run() {
   }
 }
 
-void FileLooks::look() {
-  std::map<std::string, Member> members;
-  {
-    const std::lock_guard lock(mutex_);
-    members = members_;
+void FileLooks::take_news() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [name, member] : std::exchange(news_, {})) {
+    if (member) {
+      looked_[name] = {.member = std::move(*member)};
+    } else {
+      looked_.erase(name);
+    }
   }
-  std::erase_if(trends_, [&members](const auto& trend) { return !members.contains(trend.first); });
-  for (const auto& [name, member] : members) look_at(member, trends_[name]);
 }
 
-void FileLooks::look_at(const Member& member, Trend& trend) {
-  const auto known = board_.find(member.name);
-  if (!known) return;
-  const FileFigures files = look_at_files(member.path);
-  const WallTime now = clock_.wall();
-  board_.update(member.name, [&](DatabaseStatus& status) {
+void FileLooks::look() {
+  take_news();
+  for (auto& [name, looked] : looked_) look_at(looked);
+}
+
+// A board of a thousand whose files are as they were is not written anew every few seconds.
+void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
+  const auto tell = [](const FileFigures& of) {
+    return std::tuple(of.exists, of.writable, of.database_bytes, of.wal_bytes, of.disk.all,
+                      of.disk.free / kNotedDiskBytes);
+  };
+  const bool recently = looked.noted_at && clock_.steady() - *looked.noted_at < kLongestUnnoted;
+  if (recently && tell(files) == tell(looked.noted)) return;
+  looked.noted = files;
+  looked.noted_at = clock_.steady();
+  board_.update(looked.member.name, [&](DatabaseStatus& status) {
     status.exists = files.exists;
     status.writable = files.writable;
     status.database_bytes = files.database_bytes;
@@ -93,6 +108,16 @@ void FileLooks::look_at(const Member& member, Trend& trend) {
     status.disk_bytes = files.disk.all;
     status.looked_at = now;
   });
+}
+
+void FileLooks::look_at(Looked& looked) {
+  const Member& member = looked.member;
+  Trend& trend = looked.trend;
+  const auto known = board_.find(member.name);
+  if (!known) return;
+  const FileFigures files = look_at_files(member.path);
+  const WallTime now = clock_.wall();
+  note(looked, files, now);
   MeasuredFigures figures = measured(files, now);
   const bool behind = known->guard != GuardState::kFollowing || known->captured > known->archived;
   if (known->archived_at)
@@ -109,7 +134,9 @@ void FileLooks::look_at(const Member& member, Trend& trend) {
                         .meaning = "there is no such file",
                         .remedy = "litewright restore " + member.path});
   }
-  board_.set_findings(member.name, FindingSource::kLook, std::move(findings));
+  const bool nothing_new = findings.empty() && !looked.found_something;
+  looked.found_something = !findings.empty();
+  if (!nothing_new) board_.set_findings(member.name, FindingSource::kLook, std::move(findings));
 }
 
 }  // namespace litewright

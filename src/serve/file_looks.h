@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "operate/file_figures.h"
 #include "serve/members.h"
 #include "serve/status_board.h"
 
@@ -43,18 +44,28 @@ class FileLooks {
     std::optional<double> seconds_until_full = {};
     SteadyTime asked_at = {};
   };
+  struct Looked {
+    Member member;
+    Trend trend = {};
+    // As the board has them.
+    FileFigures noted = {};
+    std::optional<SteadyTime> noted_at = {};
+    bool found_something = false;
+  };
   void run();
-  void look_at(const Member& member, Trend& trend);
+  void take_news();
+  void look_at(Looked& looked);
+  void note(Looked& looked, const FileFigures& files, WallTime now);
 
   StatusBoard& board_;
   const Clock& clock_;
   std::string state_folder_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, Member> members_;
+  std::map<std::string, std::optional<Member>> news_;  // who joined, who left (none), since the last look
   std::chrono::milliseconds interval_{10'000};
   bool stopping_ = false, joined_ = false;
-  std::map<std::string, Trend> trends_;  // of the looking thread alone
+  std::map<std::string, Looked> looked_;  // of who looks alone
   std::thread thread_;
 };
 

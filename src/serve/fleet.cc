@@ -42,6 +42,7 @@ void Fleet::change(Entry& entry, const Member& member) {
 }
 
 void Fleet::sweep() {
+  if (!around_.commons.somebody_left.exchange(false)) return;
   bool any_left = false;
   for (auto at = entries_.begin(); at != entries_.end();) {
     Entry& entry = at->second;
@@ -105,7 +106,14 @@ void Fleet::reconcile(std::vector<Member> members) {
 }
 
 void Fleet::publish() {
-  for (const auto& [name, entry] : entries_) entry.guard->publish();
+  for (const std::string& name : around_.commons.worked.take()) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) continue;
+    Guard& guard = *found->second.guard;
+    if (guard.works())
+      around_.commons.worked.note(name);  // asked first: what it does later is seen next time
+    guard.publish();
+  }
 }
 
 void Fleet::stop() {

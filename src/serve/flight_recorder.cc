@@ -55,6 +55,8 @@ void FlightRecorder::watch() {
 }
 
 void FlightRecorder::take_databases() {
+  const std::uint64_t change = around_.board.last_change();
+  if (change == taken_) return;
   for (auto& [name, one] : recorded_) {
     if (around_.board.find(name) == nullptr) one.over = true;
   }
@@ -63,16 +65,20 @@ void FlightRecorder::take_databases() {
     if (left) it->second.thread.join();
     it = left ? recorded_.erase(it) : std::next(it);
   }
+  bool all_there = true;
   for (const auto& entry : around_.board.databases()) {
-    if (recorded_.size() >= kMostDatabases) return;
-    if (!entry->exists || recorded_.contains(entry->name)) continue;
+    if (recorded_.size() >= kMostDatabases) break;
+    if (recorded_.contains(entry->name)) continue;
     const auto limits = around_.limits_of(entry->path);
     if (!limits) continue;
+    all_there = all_there && entry->exists;
+    if (!entry->exists) continue;
     Recorded& one = recorded_[entry->name];
     one.thread = std::thread([this, name = entry->name, path = entry->path, limits, &one] {
       record(name, path, *limits, one.over);
     });
   }
+  if (all_there) taken_ = change;
 }
 
 void FlightRecorder::record(const std::string& name, const std::string& path, const FlightLimits& limits,

@@ -60,6 +60,7 @@ class FlightRecorder {
   std::mutex mutex_;
   std::condition_variable leave_;
   bool stopping_ = false;
+  std::optional<std::uint64_t> taken_;  // the board's last change when all were there that are to be recorded
   std::map<std::string, Recorded> recorded_;  // by name; the watching thread's
   std::thread watcher_;
 };

@@ -84,12 +84,14 @@ Guard::Guard(GuardOptions options, const GuardSurroundings& surroundings)
   });
   lane_ = std::make_unique<ArchiverLane>(
       around_.commons.rest,
-      ArchiverLane::Options{.make = [this](ArchiverLane& lane) { return make(lane); },
+      ArchiverLane::Options{.works = [this] { around_.commons.worked.note(options_.name); },
+                            .make = [this](ArchiverLane& lane) { return make(lane); },
                             .failed = [this](const Error& error) { return pause_after(error); },
                             .over =
                                 [this] {
                                   state(GuardState::kStopped);
                                   left_ = true;
+                                  around_.commons.somebody_left = true;
                                 },
                             .beginnings = &around_.commons.beginnings});
 }

@@ -52,6 +52,23 @@ class GuardedFiles {
   std::set<std::pair<std::uint64_t, std::uint64_t>> open_;  // device, inode
 };
 
+// Names of those that worked since it was asked last: a thousand that rest are not asked each second.
+class WhoWorked {
+ public:
+  void note(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    names_.insert(name);
+  }
+  std::set<std::string> take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(names_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::set<std::string> names_;
+};
+
 // What all guards of the process share, so that a thousand cost little.
 struct GuardCommons {
   explicit GuardCommons(const std::string& state_folder);
@@ -60,6 +77,8 @@ struct GuardCommons {
   OwnerDesk desk;
   std::shared_ptr<FollowLockFile> follow_locks;
   Turnstile beginnings, retention;
+  WhoWorked worked;
+  std::atomic<bool> somebody_left = false;
 };
 
 // Borrowed; outlives all guards.
@@ -91,8 +110,9 @@ class Guard {
   // After stop(): the database is closed, and nothing but its store is waited for.
   bool has_let_go() const { return left_ || lane_->has_let_go(); }
 
-  // Puts the archiver's figures of now on the board.
+  // Puts the archiver's figures of now on the board. Whoever does not work has no others than before.
   void publish();
+  bool works() const { return lane_->works(); }
 
  private:
   struct Stay;

@@ -10,6 +10,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{1000};
 constexpr milliseconds kLongestPause{60'000};
+constexpr milliseconds kLongestTrust{
+    300'000};                      // in folders that did not change: a link may lead elsewhere now
 constexpr int kShareOfTime = 100;  // looking takes a hundredth of it at most, but for kLongestPause
 // A folder that changed so shortly before it was read may have changed again at the same time by its clock.
 constexpr milliseconds kClockGrain{100};
@@ -22,7 +24,7 @@ struct LastLook {
   bool still_holds(const std::shared_ptr<const Configuration>& now_configuration,
                    const std::optional<std::vector<WallTime>>& now_folders) const {
     return folders && now_configuration == configuration && now_folders == folders &&
-           Steady::now() - at < kLongestPause;
+           Steady::now() - at < kLongestTrust;
   }
 };
 
@@ -66,7 +68,7 @@ void MemberScan::run() {
     Result result{.configuration = configuration_};
     lock.unlock();
     const Steady::time_point began = Steady::now();
-    auto folders = folders_changed(*result.configuration);
+    std::optional folders = folders_changed(*result.configuration);
     const bool same = last.still_holds(result.configuration, folders);
     if (!same) {
       if (folders && !is_settled(*folders, std::chrono::system_clock::now())) folders.reset();

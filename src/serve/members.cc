@@ -29,17 +29,28 @@ bool is_file(const fs::path& path) {
 }
 
 // Ascending.
-std::vector<std::string> files_of_glob(const std::string& pattern) {
+std::vector<std::string> paths_of_glob(const std::string& pattern) {
   ::glob_t found{};
-  std::vector<std::string> files;
-  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
-    for (std::size_t i = 0; i < found.gl_pathc; i++) {
-      if (is_file(found.gl_pathv[i])) files.emplace_back(found.gl_pathv[i]);
-    }
-  }
+  std::vector<std::string> paths;
+  if (::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0)
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
-  std::ranges::sort(files);
+  std::ranges::sort(paths);
+  return paths;
+}
+
+std::vector<std::string> files_of_glob(const std::string& pattern) {
+  std::vector<std::string> files = paths_of_glob(pattern);
+  std::erase_if(files, [](const std::string& path) { return !is_file(path); });
   return files;
+}
+
+// The beginning of time: there is no such folder.
+WallTime changed_at(const std::string& folder) {
+  struct stat status{};
+  if (::stat(folder.c_str(), &status) != 0) return {};
+  return WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
+                  std::chrono::nanoseconds(status.st_mtim.tv_nsec));
 }
 
 std::vector<std::string> files_of_directory(const std::string& directory) {
@@ -121,20 +132,18 @@ class Members {
 
 }  // namespace
 
-std::optional<std::vector<WallTime>> folders_changed(const Configuration& configuration) {
+std::vector<WallTime> folders_changed(const Configuration& configuration) {
   std::vector<WallTime> times;
   for (const DatabaseSettings& settings : configuration.databases) {
     if (settings.is_one_file()) continue;
     const std::string folder = settings.glob.empty() ? settings.directory : fixed_part(settings.glob);
-    if (!settings.glob.empty() && settings.glob.find('/', folder.size()) != std::string::npos)
-      return std::nullopt;
-    struct stat status{};
-    WallTime changed{};
-    if (::stat(folder.empty() ? "." : folder.c_str(), &status) == 0) {
-      changed = WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
-                         std::chrono::nanoseconds(status.st_mtim.tv_nsec));
+    times.push_back(changed_at(folder.empty() ? "." : folder));
+    if (settings.glob.empty()) continue;
+    for (auto end = settings.glob.find('/', folder.size()); end != std::string::npos;
+         end = settings.glob.find('/', end + 1)) {
+      for (const std::string& each : paths_of_glob(settings.glob.substr(0, end)))
+        times.push_back(changed_at(each));
     }
-    times.push_back(changed);
   }
   return times;
 }

@@ -23,8 +23,8 @@ struct Member {
 inline constexpr std::size_t kMostMembers = 20'000;
 
 // When the folders of its globs and directories last changed: as long as this is the same nothing joined or
-// left. Nothing where a glob has wildcards in its folders: then it takes find_members() to know.
-std::optional<std::vector<WallTime>> folders_changed(const Configuration& configuration);
+// left.
+std::vector<WallTime> folders_changed(const Configuration& configuration);
 
 // In the configuration's order, each file once; what is named by path is a member though it does not exist.
 // Throws Error{kConfig} for two that have one name, for a PostgreSQL database, for more than kMostMembers.

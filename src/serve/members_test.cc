@@ -100,10 +100,22 @@ TEST_F(MembersTest, AFolderTellsThatSomethingJoined) {
         parse_configuration("[[database]]\nglob = \"" + folder_.path(glob) + "\"\n", "x.toml"));
   };
   const auto before = folders("t/*.db");
-  ASSERT_EQ(before->size(), 1u);
+  ASSERT_EQ(before.size(), 1u);
   EXPECT_EQ(folders("t/*.db"), before);
   while (folders("t/*.db") == before) file("t/" + std::to_string(std::rand()) + ".db");
-  EXPECT_EQ(folders("*/a.db"), std::nullopt);
+}
+
+TEST_F(MembersTest, AFolderBelowAWildcardTellsThatSomethingJoined) {
+  file("t/one/a.db");
+  const auto folders = [this] {
+    return folders_changed(
+        parse_configuration("[[database]]\nglob = \"" + folder_.path("t/*/*.db") + "\"\n", "x.toml"));
+  };
+  const auto before = folders();
+  ASSERT_EQ(before.size(), 2u);
+  while (folders() == before) file("t/one/" + std::to_string(std::rand()) + ".db");
+  file("t/two/a.db");
+  EXPECT_EQ(folders().size(), 3u);
 }
 
 TEST_F(MembersTest, WhatCannotBeMeantIsAnErrorOfTheConfiguration) {

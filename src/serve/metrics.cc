@@ -71,7 +71,8 @@ void add_looks(PrometheusText& metrics, const MetricsInput& input) {
       metrics.sample({{"database", report.database}}, metric_value(rule, figure->second));
     }
   }
-  each(metrics, input, "litewright_look_timestamp_seconds", "gauge", "the last look at the file",
+  each(metrics, input, "litewright_look_timestamp_seconds", "gauge",
+       "the newest look at the file that is noted: at once where it changed, else one a minute",
        [](const Status& s) { return seconds_or_none(s.looked_at); });
   each(metrics, input, "litewright_check_timestamp_seconds", "gauge",
        "the last whole check; without any when the archive was made",
