@@ -76,6 +76,11 @@ class Members {
                   "serve guards SQLite files");
     }
     const std::string path = resolved(location.path);
+    if (path.find_first_of("*?[") != std::string::npos && !is_file(path)) {
+      throw Error(ErrorCode::kConfig,
+                  fmt::format("{}: path = \"{}\": there is no such file", file(), settings.path),
+                  fmt::format("for all that match: glob = \"{}\"", settings.path));
+    }
     const std::string name = settings.name.empty() ? fs::path(path).filename().string() : settings.name;
     if (!paths_.insert(path).second)
       throw Error(ErrorCode::kConfig, fmt::format("{}: {} is there twice", file(), path), "once is enough");

@@ -123,7 +123,7 @@ TEST_F(MembersTest, WhatCannotBeMeantIsAnErrorOfTheConfiguration) {
        {"[[database]]\npath = \"ROOT/a.db\"\n[[database]]\npath = \"ROOT/a.db\"\n",
         "[[database]]\npath = \"ROOT/a.db\"\nname = \"x\"\n[[database]]\npath = \"ROOT/b.db\"\n"
         "name = \"x\"\n",
-        "[[database]]\npath = \"postgresql://host/app\"\n"}) {
+        "[[database]]\npath = \"postgresql://host/app\"\n", "[[database]]\npath = \"ROOT/*.db\"\n"}) {
     EXPECT_EQ(code_of([&] { members(toml); }), ErrorCode::kConfig) << toml;
   }
 }
