@@ -2,8 +2,10 @@
 // ledger that is the first snapshot; with the ledger of what was archived before it is the reconciled
 // difference of a gap.
 //
-// In WAL mode it is the fuzzy copy (FACTS 16): capture runs meanwhile and checkpoints go on. Pages captured
-// meanwhile win: they are skipped here. A page torn by somebody's backfill is a page that was captured.
+// In WAL mode the file and the frames up to our mark are one state while that stands still
+// (docs/decisions/0015); where it moves it is the fuzzy copy (FACTS 16): capture runs meanwhile and
+// checkpoints go on. Captured pages win: they are skipped here. A page torn by somebody's backfill is a page
+// that was captured.
 #pragma once
 
 #include <cstdint>

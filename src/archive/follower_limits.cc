@@ -8,7 +8,32 @@
 namespace litewright {
 
 namespace {
+constexpr std::uint32_t kSortedInVain = 500;
 constexpr std::chrono::milliseconds kLookAtDisk{20};  // a fast writer takes 1 MiB in that time
+}  // namespace
+
+const DiskSpace& Follower::Session::disk_now() {
+  if (const SteadyTime now = follower.clock_.steady(); now - disk_looked_at >= kLookAtDisk) {
+    disk_looked_at = now;
+    disk = disk_space(follower.options_.database);
+  }
+  return disk;
+}
+
+// While the mark stands still the WAL grows by all that is written. Nobody may wait for it: no checkpoint, no
+// request, no disk. A mark on READ(0) lets the WAL be restarted, and then lets each automatic checkpoint of
+// the application sort all frames for nothing.
+bool Follower::Session::may_stand_still(const WalIndex& index) {
+  const bool restarted = !capture.same_generation(index);
+  const std::uint32_t since = restarted ? 0 : still_at->header.max_frame.value;
+  if (index.header.max_frame.value < since) return false;
+  const std::uint32_t frames = index.header.max_frame.value - since;
+  if (frames == 0) return true;
+  if (restarted && frames > kSortedInVain) return false;
+  if (frames > follower.options_.scan_wal_bytes / (page_size + 24)) return false;
+  const WalLockHolders holders = guard.lock_holders();
+  if (holders.checkpointer != 0 && holders.checkpointer == holders.writer) return false;
+  return wish() == HandoverWish::kNothing && disk_now().has_room_for(0);
 }
 
 // The WAL is ours to give free only where it waits for us: captured, it is somebody else's reader that holds
@@ -18,11 +43,7 @@ void Follower::Session::hold_the_ceiling(const WalIndex& index) {
   const FollowOptions& options = follower.options_;
   const std::uint64_t wal_bytes = frame_offset(index.header.max_frame.next(), page_size);
   if (wal_bytes < 2 * options.wal_limit_bytes && wal_bytes < options.wal_ceiling_bytes) return;
-  if (const SteadyTime now = follower.clock_.steady(); now - disk_looked_at >= kLookAtDisk) {
-    disk_looked_at = now;
-    disk = disk_space(options.database);
-  }
-  const bool disk_is_full = !disk.has_room_for(0);
+  const bool disk_is_full = !disk_now().has_room_for(0);
   if (wal_bytes < options.wal_ceiling_bytes && !disk_is_full) return;
   {
     const std::lock_guard lock(follower.mutex_);

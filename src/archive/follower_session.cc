@@ -85,7 +85,7 @@ void Follower::Session::attach() {
     // Frames up to nBackfill are in the file; everything after them is captured (FACTS 16).
     capture.start(index, std::min(index.backfilled, index.header.max_frame), line.last(),
                   line.last_seen_at());
-    begin_scan();
+    begin_scan(index);
   }
   HandoverOptions options;
   const std::uint32_t frame_bytes = page_size + 24;
@@ -94,8 +94,10 @@ void Follower::Session::attach() {
   handover.emplace(options, view(index));
 }
 
-void Follower::Session::begin_scan() {
+void Follower::Session::begin_scan(const std::optional<WalIndex>& still) {
   counts.scans++;
+  still_at = still;
+  still_since = follower.clock_.wall();
   known_until = std::max(capture.last_seen_at(), std::min(followed_file.known_at(), follower.clock_.wall()));
   capture.begin_collecting();
   scan.emplace(guard, ledger, &capture, page_size);
@@ -131,10 +133,19 @@ bool Follower::Session::scan_slice() {
   return true;
 }
 
+// As long as it is one state that is read, what was committed since is left in the WAL.
+void Follower::Session::scan_still(const WalIndex& index) {
+  capture.note_seen(index);
+  const bool read = capture_now(*still_at, false) && scan && scan_slice();
+  if (read || !scan) return;
+  publish(index);
+  sleep(kBusyStep, index);
+}
+
 // Everything up to max_frame is captured and laid over: consistent from here on, and only from here (FACTS
 // 16).
 void Follower::Session::end_scan() {
-  const WalIndex index = guard.index();
+  const WalIndex index = still_at ? *still_at : guard.index();
   if (!capture_now(index, true)) return;
   const bool in_wal = index.header.max_frame.value > 0 && index.header.page_count > 0;
   const auto page_count =
@@ -147,11 +158,13 @@ void Follower::Session::end_scan() {
   if (unchanged) {
     capture.cancel_collecting();
   } else {
-    capture.end_collecting(page_count, gap ? std::optional(known_until) : std::nullopt, part->batch);
+    const WallTime seen_at = still_at ? still_since : follower.clock_.wall();
+    capture.end_collecting(page_count, seen_at, gap ? std::optional(known_until) : std::nullopt, part->batch);
   }
   capture.note_position(FrameCapture::commit_hash_at(guard, page_size, capture.position()));
   if (!unchanged) flush_part(true);  // carries that position: the next start may go on from it
   scan.reset();
+  still_at.reset();
   fork.reset();
   after_gap = gap && !unchanged;
   announced = false;
@@ -198,6 +211,8 @@ WalView Follower::Session::view(const WalIndex& index) {
 
 void Follower::Session::step() {
   const WalIndex index = guard.index();
+  if (still_at && !may_stand_still(index)) still_at.reset();
+  if (still_at) return scan_still(index);
   if (handover->holds_checkpoint_lock() && !guard.checkpoint_locked()) handover->lost_checkpoint_lock();
   capture_now(index, handover->in_gate());
   flush_when_due();
@@ -284,7 +299,7 @@ void Follower::Session::begin_again(const WalIndex& index) {
   if (!segment_open) fork = "recovery took commits that were archived";
   capture.start(index, std::min(index.backfilled, index.header.max_frame), capture.last_txid(),
                 capture.last_seen_at());
-  begin_scan();
+  begin_scan(std::nullopt);
 }
 
 // A quiet database is not polled: its next write wakes us; on READ(0) that write is a restart of the WAL, to

@@ -52,10 +52,13 @@ struct Follower::Session {
 
   // Beginning.
   void attach();
-  void begin_scan();
+  void begin_scan(const std::optional<WalIndex>& still);
   void look_for_fork(const WalIndex& index);
   bool scan_slice();
   void end_scan();
+  void scan_still(const WalIndex& index);
+  bool may_stand_still(const WalIndex& index);
+  const DiskSpace& disk_now();
 
   // Following.
   enum class Pause { kStopped, kRest };
@@ -125,6 +128,10 @@ struct Follower::Session {
   std::optional<Handover> handover;
   CheckpointWitness witness;
   std::optional<DatabaseScan> scan;
+  // The scan reads the database as of this index: our mark stands still, so nothing newer is copied into the
+  // file, and what is written meanwhile is captured afterwards, commit by commit (docs/decisions/0015).
+  std::optional<WalIndex> still_at;
+  WallTime still_since{};
   HandoverOutcome outcome;
   std::optional<Txid> first_goal;  // archived: then following is announced
   // The pin was taken when everything was copied back: the WAL may be restarted once.

@@ -10,6 +10,7 @@ namespace litewright {
 namespace {
 
 constexpr std::size_t kChunkBytes = 1 << 20;
+constexpr std::chrono::milliseconds kBetweenSightings{10};
 constexpr std::size_t kForcedBatches = 3;  // what the gate's backlog needs at most
 
 // A commit's hash, frame by frame: over the hash so far, the frame's header and its page's checksum.
@@ -43,6 +44,7 @@ void FrameCapture::start(const WalIndex& index, FrameNumber position, Txid last,
   commit_hash_ = 0;
   cache_.truncate(0);
   frames_.clear();
+  sightings_.clear();
   last_change_ = index.header.change;
   for (FrameNumber frame(1); frame <= position; ++frame) {
     guard_.read_wal(frame_offset(frame, options_.page_size), last_header_);
@@ -65,6 +67,21 @@ void FrameCapture::note_generation(const WalIndex& index) {
   position_ = FrameNumber(0);
   last_commit_frame_ = CommitFrame{};
   frames_.clear();
+  sightings_.clear();
+}
+
+void FrameCapture::note_seen(const WalIndex& index) {
+  if (!same_generation(index)) return;
+  const FrameNumber known = sightings_.empty() ? position_ : sightings_.back().up_to;
+  const WallTime now = clock_.wall();
+  if (index.header.max_frame <= known) return;
+  if (!sightings_.empty() && now - sightings_.back().at < kBetweenSightings) return;
+  sightings_.push_back({index.header.max_frame, now});
+}
+
+WallTime FrameCapture::seen_at(FrameNumber frame) {
+  while (!sightings_.empty() && sightings_.front().up_to < frame) sightings_.pop_front();
+  return sightings_.empty() ? now_ : std::max(last_seen_at_, std::min(now_, sightings_.front().at));
 }
 
 // A recovery that drops frames may be followed by commits to the same places, under the same salts, before we
@@ -128,7 +145,7 @@ void FrameCapture::take_frame(Bytes frame, FrameNumber number, CaptureBatch& bat
   if (!parsed->is_commit()) return;
   commit_position_ = WalPosition{{salt_[0], salt_[1]}, number, commit_hash_};
   commit_hash_ = 0;
-  if (!padding) take_commit(parsed->size_after_commit, batch);
+  if (!padding) take_commit(number, parsed->size_after_commit, batch);
 }
 
 void FrameCapture::add_version(PageNumber page, Bytes content, CaptureBatch& batch) {
@@ -168,14 +185,14 @@ Bytes FrameCapture::find_base(PageNumber page, const Checksum128& recorded) {
   return page_checksum(page, base_) == recorded ? Bytes(base_) : Bytes();
 }
 
-void FrameCapture::take_commit(std::uint32_t page_count, CaptureBatch& batch) {
+void FrameCapture::take_commit(FrameNumber frame, std::uint32_t page_count, CaptureBatch& batch) {
   counters_.commits++;
-  last_seen_at_ = now_;
+  last_seen_at_ = seen_at(frame);
   if (page_count < ledger_.page_count()) cache_.truncate(page_count);
   ledger_.resize(page_count);
   if (collecting_) return;
   ++last_txid_;
-  batch.commits.push_back({last_txid_, now_, page_count, ledger_.sum(), false, {}});
+  batch.commits.push_back({last_txid_, last_seen_at_, page_count, ledger_.sum(), false, {}});
   batch.partial_commit = false;
 }
 
@@ -195,18 +212,17 @@ bool FrameCapture::was_collected(PageNumber page) const {
   return page.value < collected_.size() && collected_[page.value];
 }
 
-void FrameCapture::end_collecting(std::uint32_t page_count, std::optional<WallTime> gap_since,
-                                  CaptureBatch& batch) {
+void FrameCapture::end_collecting(std::uint32_t page_count, WallTime seen_at,
+                                  std::optional<WallTime> gap_since, CaptureBatch& batch) {
   collecting_ = false;
   collected_.clear();
   collected_.shrink_to_fit();
   ledger_.resize(page_count);
   cache_.truncate(page_count);
   ++last_txid_;
-  now_ = std::max(clock_.wall(), last_seen_at_);
-  last_seen_at_ = now_;
-  batch.commits.push_back(
-      {last_txid_, now_, page_count, ledger_.sum(), gap_since.has_value(), gap_since.value_or(WallTime{})});
+  last_seen_at_ = std::max(seen_at, last_seen_at_);
+  batch.commits.push_back({last_txid_, last_seen_at_, page_count, ledger_.sum(), gap_since.has_value(),
+                           gap_since.value_or(WallTime{})});
   batch.partial_commit = false;
 }
 

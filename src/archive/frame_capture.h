@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -58,8 +59,10 @@ class FrameCapture {
   // pages are marked, for the scan must not archive an older copy of them.
   void begin_collecting();
   bool was_collected(PageNumber page) const;
-  // Ends collecting: everything since begin_collecting() becomes one commit of `page_count` pages.
-  void end_collecting(std::uint32_t page_count, std::optional<WallTime> gap_since, CaptureBatch& batch);
+  // Ends collecting: everything since begin_collecting() becomes one commit of `page_count` pages, which was
+  // there at `seen_at`.
+  void end_collecting(std::uint32_t page_count, WallTime seen_at, std::optional<WallTime> gap_since,
+                      CaptureBatch& batch);
   void cancel_collecting() { collecting_ = false; }  // nothing differed: no commit
 
   enum class Progress {
@@ -74,6 +77,9 @@ class FrameCapture {
     bool force = false;
   };
   Progress capture(const WalIndex& index, CaptureBatch& batch, const Request& request);
+
+  // What is there now and will be captured later: its commits were seen now.
+  void note_seen(const WalIndex& index);
 
   // True while index and capture are of one generation.
   bool same_generation(const WalIndex& index) const;
@@ -114,7 +120,8 @@ class FrameCapture {
   };
 
   void take_frame(Bytes frame, FrameNumber number, CaptureBatch& batch);
-  void take_commit(std::uint32_t page_count, CaptureBatch& batch);
+  void take_commit(FrameNumber frame, std::uint32_t page_count, CaptureBatch& batch);
+  WallTime seen_at(FrameNumber frame);
   void add_version(PageNumber page, Bytes content, CaptureBatch& batch);
   Bytes find_base(PageNumber page, const Checksum128& recorded);
   void note_generation(const WalIndex& index);
@@ -135,6 +142,11 @@ class FrameCapture {
   FrameNumber position_;
   Txid last_txid_;
   WallTime last_seen_at_{}, now_{};
+  struct Sighting {
+    FrameNumber up_to;
+    WallTime at{};
+  };
+  std::deque<Sighting> sightings_;  // of this generation, ascending
   WalPosition commit_position_;
   CommitFrame last_commit_frame_;
   std::uint32_t last_change_ = 0;

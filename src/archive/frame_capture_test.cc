@@ -250,7 +250,7 @@ TEST(FrameCapture, CollectingMakesOneCommitOfWhatIsScannedAndCaptured) {
   EXPECT_EQ(scan.pages_done(), rig.guard->main_bytes() / 4096);
   EXPECT_LT(scan.pages_changed(), 60u);  // what was captured meanwhile is not copied again
   EXPECT_TRUE(rig.batch.commits.empty());
-  capture.end_collecting(rig.guard->index().header.page_count, WallTime{}, rig.batch);
+  capture.end_collecting(rig.guard->index().header.page_count, rig.clock.wall(), WallTime{}, rig.batch);
   ASSERT_EQ(rig.batch.commits.size(), 1u);
   EXPECT_EQ(rig.batch.commits[0].txid, Txid(42));
   EXPECT_TRUE(rig.batch.commits[0].reconciled);

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "store/memory_store.h"
@@ -17,7 +21,10 @@ class FaultyStore final : public ObjectStore {
   std::string place = "faulty";
   std::atomic<int> failures_left{0};   // so many commits of segments fail yet
   std::atomic<int> puts{0};            // commits of segments tried
+  std::atomic<int> appends{0};         // to segments
   std::atomic<bool> read_only{false};  // can't be held
+  std::chrono::milliseconds append_takes{0};
+  std::function<void()> at_first_append = {};  // called once, where a segment gets its first bytes
 
   // Commits of segments wait between these two.
   void hold_puts() {
@@ -45,7 +52,12 @@ class FaultyStore final : public ObjectStore {
      public:
       Writer(FaultyStore& store, std::unique_ptr<ObjectWriter> inner)
           : store_(store), inner_(std::move(inner)) {}
-      void append(Bytes data) override { inner_->append(data); }
+      void append(Bytes data) override {
+        if (const auto call = std::exchange(store_.at_first_append, nullptr)) call();
+        store_.appends++;
+        std::this_thread::sleep_for(store_.append_takes);
+        inner_->append(data);
+      }
       void commit() override {
         store_.before_commit();
         inner_->commit();
