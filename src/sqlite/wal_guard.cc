@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <thread>
 
 #include "base/lock_holder.h"
@@ -20,7 +21,9 @@ namespace {
 constexpr int kGateTries = 4000;  // each some microseconds: spinning meets the gap, sleeping does not
 constexpr int kTriesBetweenCaptures = 64;
 constexpr int kTornReads = 2000;  // before a read of our own recovers the index
-constexpr int kRecoveries = 50;
+// Then the pin is given up, and commits with it; while the header is torn nobody commits. A writer that is
+// stopped where he tore it keeps everybody from recovery until he is killed.
+constexpr std::chrono::seconds kRecoveryPatience{3};
 
 std::unique_ptr<Connection> open_connection(const std::string& path) {
   auto connection = std::make_unique<Connection>(path, ConnectionOptions{});
@@ -162,7 +165,8 @@ WalIndex WalGuard::index() {
 // Recovery, ours or the application's, needs the CKPT lock: kept, it would make both wait for ten seconds.
 WalIndex WalGuard::recovered_index() {
   if (checkpoint_locked_) unlock_checkpoint();
-  for (int tries = 0; tries < kRecoveries; tries++) {
+  const auto end = std::chrono::steady_clock::now() + kRecoveryPatience;
+  while (std::chrono::steady_clock::now() < end) {
     read_to_recover();
     if (auto index = read_shared_wal_index(held_.files->index_head())) return *index;
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
