@@ -1,6 +1,7 @@
 // Where following ends for the application's sake: the WAL that our pin holds may not fill the disk.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "archive/follower_session.h"
@@ -36,15 +37,19 @@ bool Follower::Session::may_stand_still(const WalIndex& index) {
   return wish() == HandoverWish::kNothing && disk_now().has_room_for(0);
 }
 
-// The WAL is ours to give free only where it waits for us: captured, it is somebody else's reader that holds
-// it. On a disk that is nearly full the ceiling is twice the limit, for whatever else comes there.
+// The WAL is ours to give free only where it waits for us: what is captured somebody else's reader holds, and
+// what was there when we came would be there without us. On a disk that is nearly full the ceiling is twice
+// the limit, for whatever else comes there.
 void Follower::Session::hold_the_ceiling(const WalIndex& index) {
-  if (capture.position() >= index.header.max_frame) return;
   const FollowOptions& options = follower.options_;
-  const std::uint64_t wal_bytes = frame_offset(index.header.max_frame.next(), page_size);
-  if (wal_bytes < 2 * options.wal_limit_bytes && wal_bytes < options.wal_ceiling_bytes) return;
+  const std::uint32_t came =
+      index.header.max_frame.value -
+      (capture.generation() == attached_generation ? std::min(attached_at, index.header.max_frame).value : 0);
+  const std::uint64_t waiting_bytes = std::uint64_t{std::min(uncaptured(index), came)} * (page_size + 24);
+  if (waiting_bytes < 2 * options.wal_limit_bytes && waiting_bytes < options.wal_ceiling_bytes) return;
   const bool disk_is_full = !disk_now().has_room_for(0);
-  if (wal_bytes < options.wal_ceiling_bytes && !disk_is_full) return;
+  if (waiting_bytes < options.wal_ceiling_bytes && !disk_is_full) return;
+  const std::uint64_t wal_bytes = frame_offset(index.header.max_frame.next(), page_size);
   {
     const std::lock_guard lock(follower.mutex_);
     follower.status_.gave_up = true;

@@ -87,6 +87,8 @@ void Follower::Session::attach() {
                   line.last_seen_at());
     begin_scan(index);
   }
+  attached_at = index.header.max_frame;
+  attached_generation = capture.generation();
   HandoverOptions options;
   const std::uint32_t frame_bytes = page_size + 24;
   options.wal_limit_frames = static_cast<std::uint32_t>(follower.options_.wal_limit_bytes / frame_bytes);

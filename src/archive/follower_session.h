@@ -132,6 +132,9 @@ struct Follower::Session {
   // file, and what is written meanwhile is captured afterwards, commit by commit (docs/decisions/0015).
   std::optional<WalIndex> still_at;
   WallTime still_since{};
+  // What was in the WAL when we came.
+  FrameNumber attached_at;
+  std::uint64_t attached_generation = 0;
   HandoverOutcome outcome;
   std::optional<Txid> first_goal;  // archived: then following is announced
   // The pin was taken when everything was copied back: the WAL may be restarted once.

@@ -13,6 +13,7 @@ import threading
 import time
 
 import application_database as application
+import history
 from program import Skip, Test, check
 
 STEP = 64 << 10             # bytes, of the tmpfs
@@ -383,6 +384,28 @@ def ceiling(context):
     return f"{made} commits, WAL {wal.most / MIB:.1f} MiB, state folder {local.most / MIB:.1f} MiB"
 
 
+def held_by_another(context):
+    """A reader of somebody else's holds the WAL beyond the ceiling: letting go would not shorten it, and costs commits."""
+    path, archive = new_database(context), context.path("archive")
+    protected, first = follow(context, path, archive, "--wal-limit", "2MiB", "--wal-ceiling", "4MiB")
+    reader = history.connect(path)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    while wal_bytes(path) < 12 * MIB:
+        unhurt(load(context, path, .3))
+    sync(context, path, archive, PATIENCE)
+    protected.kill()
+    again, _ = follow(context, path, archive, "--wal-limit", "2MiB", "--wal-ceiling", "4MiB")
+    unhurt(load(context, path, .3))
+    sync(context, path, archive, PATIENCE)
+    reader.close()
+    for process in (protected, again):
+        check(not findings(process, "wal.ceiling"), "the WAL was let go")
+    commits = every_commit_is_there(context, path, archive, first)
+    leave(again)
+    return f"{commits} commits, WAL {wal_bytes(path) / MIB:.0f} MiB"
+
+
 def own_disk_low(context):
     """The database's disk runs full while the archive is away: the WAL is let go long before its ceiling."""
     disk, away = context.path("disk"), context.path("away")
@@ -480,6 +503,7 @@ TESTS = [
     Test("an archive's disk that turns read-only goes on when it is back", read_only, 12),
     Test("a store that hangs delays no commit and no gate", hangs, 25, 220),
     Test("the WAL stops at its ceiling, the spool at its bound", ceiling, 20, 60),
+    Test("a WAL that another reader holds is not let go", held_by_another, 15),
     Test("on a disk that runs full the WAL is let go before its ceiling", own_disk_low, 20),
     Test("a spool is taken up again after a kill", spool_after_kill, 40, 300),
     Test("a spool that the archive went on without is dropped", spool_overtaken, 15),
