@@ -10,6 +10,8 @@ namespace litewright {
 
 namespace {
 constexpr std::uint32_t kSortedInVain = 500;
+constexpr std::uint64_t kLongWalLimits = 4;
+constexpr std::chrono::milliseconds kQuietBeforeCut{1'000}, kCutPatience{1'500};
 constexpr std::chrono::milliseconds kLookAtDisk{20};  // a fast writer takes 1 MiB in that time
 }  // namespace
 
@@ -35,6 +37,19 @@ bool Follower::Session::may_stand_still(const WalIndex& index) {
   const WalLockHolders holders = guard.lock_holders();
   if (holders.checkpointer != 0 && holders.checkpointer == holders.writer) return false;
   return wish() == HandoverWish::kNothing && disk_now().has_room_for(0);
+}
+
+// After a reader that stayed, or a burst, its file keeps the length that it once had. Cut while nobody writes
+// it costs nobody anything (FACTS 31 is about doing so each time); tried for a moment, and again after the
+// next commit.
+bool Follower::Session::wants_shorter_wal(const WalIndex& index, SteadyTime now) {
+  if (scan || !announced || !handover || now - handover->changed_at() < kQuietBeforeCut) return false;
+  if (cut_after != index.header.change) {
+    if (guard.wal_bytes() <= kLongWalLimits * follower.options_.wal_limit_bytes) return false;
+    cut_after = index.header.change;
+    cut_until = now + kCutPatience;
+  }
+  return now < cut_until && guard.wal_bytes() > 0;
 }
 
 // The WAL is ours to give free only where it waits for us: what is captured somebody else's reader holds, and

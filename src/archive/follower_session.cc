@@ -208,6 +208,8 @@ WalView Follower::Session::view(const WalIndex& index) {
   seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
   seen.zero_salt_frames = capture.saw_zero_salts();
   seen.wish = wish();
+  if (seen.wish == HandoverWish::kNothing && wants_shorter_wal(index, seen.now))
+    seen.wish = HandoverWish::kTruncate;
   return seen;
 }
 

@@ -59,6 +59,7 @@ struct Follower::Session {
   void scan_still(const WalIndex& index);
   bool may_stand_still(const WalIndex& index);
   const DiskSpace& disk_now();
+  bool wants_shorter_wal(const WalIndex& index, SteadyTime now);
 
   // Following.
   enum class Pause { kStopped, kRest };
@@ -132,6 +133,9 @@ struct Follower::Session {
   // file, and what is written meanwhile is captured afterwards, commit by commit (docs/decisions/0015).
   std::optional<WalIndex> still_at;
   WallTime still_since{};
+  // The change after which the WAL's file is cut if it is long, and until when that is tried.
+  std::optional<std::uint32_t> cut_after;
+  SteadyTime cut_until{};
   // What was in the WAL when we came.
   FrameNumber attached_at;
   std::uint64_t attached_generation = 0;

@@ -184,6 +184,10 @@ def reader_stays(context):
     shrunk = application.wal_index(path)
     check(shrunk["salt"] != grown["salt"], f"the WAL was not restarted after the reader left: {grown}, then {shrunk}")
     check(shrunk["frames"] < grown["frames"], f"the WAL still has {shrunk['frames']} frames; it had {grown['frames']}")
+    until = time.monotonic() + 30
+    while os.path.getsize(path + "-wal") > 0:
+        check(time.monotonic() < until, "the WAL's file was not cut when nobody wrote")
+        time.sleep(.05)
     count = both_are_right(context, path, first)
     leave(protected, path)
     return f"{count} commits, WAL {grown['frames']} frames with the reader, {shrunk['frames']} after it"
