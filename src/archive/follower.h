@@ -37,7 +37,7 @@ struct FollowOptions {
   std::uint64_t wal_limit_bytes = 12 << 20;  // a gate is due above it
   // The WAL may not grow beyond it for want of an archive that keeps up: then it is let go.
   std::uint64_t wal_ceiling_bytes = 1 << 30;
-  // While a scan reads, our mark stands still until so much was written.
+  // While a scan reads, our mark stands still until so much was written, or half the ceiling.
   std::uint64_t scan_wal_bytes = 256 << 20;
   std::chrono::milliseconds flush_interval{15};
   std::chrono::milliseconds busy_flush_interval{250};  // while more than busy_flush_bytes come in an interval

@@ -33,7 +33,9 @@ bool Follower::Session::may_stand_still(const WalIndex& index) {
   const std::uint32_t frames = index.header.max_frame.value - since;
   if (frames == 0) return true;
   if (restarted && frames > kSortedInVain) return false;
-  if (frames > follower.options_.scan_wal_bytes / (page_size + 24)) return false;
+  const std::uint64_t most =
+      std::min(follower.options_.scan_wal_bytes, follower.options_.wal_ceiling_bytes / 2);
+  if (frames > most / (page_size + 24)) return false;
   const WalLockHolders holders = guard.lock_holders();
   if (holders.checkpointer != 0 && holders.checkpointer == holders.writer) return false;
   return wish() == HandoverWish::kNothing && disk_now().has_room_for(0);
