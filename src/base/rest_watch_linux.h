@@ -33,7 +33,7 @@ class RestWatch {
   // s. A few are looked at more often: whoever waits for one of them waits less.
   static constexpr std::chrono::milliseconds kLook{250}, kLookAtFew{75};
   static constexpr std::size_t kFew = 32;
-  static constexpr std::size_t kLooksAtATime = 250, kMostTurns = 8;
+  static constexpr std::size_t kLooksAtATime = 125, kMostTurns = 8;
   // A word whose file is watched tells what the file has told already, and costs a cold page: where there are
   // more than a few, each is looked at once in so many turns, 16 s. On a file system where something was once
   // written that inotify did not tell, the words are looked at as the locks are.
