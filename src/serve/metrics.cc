@@ -50,7 +50,8 @@ void add_guards(PrometheusText& metrics, const MetricsInput& input) {
        "when the newest archived commit was made", archived_seconds);
   each(metrics, input, "litewright_gates_total", "counter", "short moments in which writers waited",
        [](const Status& s) { return static_cast<double>(s.gates); });
-  each(metrics, input, "litewright_gates_failed_total", "counter", "of these, those that had to be given up",
+  each(metrics, input, "litewright_gates_failed_total", "counter",
+       "tries for one that were given up, some before it was entered",
        [](const Status& s) { return static_cast<double>(s.gates_failed); });
   each(metrics, input, "litewright_gate_longest_seconds", "gauge", "the longest that writers waited",
        [](const Status& s) { return s.longest_gate_seconds; });
