@@ -174,6 +174,7 @@ int RestWatch::sleep_milliseconds() const {
 void RestWatch::read_events(Awakes& over) {
   alignas(inotify_event) char buffer[16384];
   ssize_t length = 0;
+  // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): opened with IN_NONBLOCK
   while ((length = ::read(inotify_.get(), buffer, sizeof buffer)) > 0) {
     for (ssize_t at = 0; at + static_cast<ssize_t>(sizeof(inotify_event)) <= length;) {
       inotify_event event{};
