@@ -54,7 +54,7 @@ inline std::string restored_digest(const ObjectStore& store, const TestFolder& f
   DurableFile file(folder.path("restored.db"), 0600);
   restore_pages(store, plan_restore(store, Catalogue::load(store), point), file.fd(), {});
   Connection connection(file.temporary().string(), {.mode = OpenMode::kImmutable});
-  const std::string verdict = connection.query_text("PRAGMA integrity_check");
+  std::string verdict = connection.query_text("PRAGMA integrity_check");
   if (verdict != "ok") return verdict;
   Statement row = connection.prepare(Application::digest_query());
   row.step();

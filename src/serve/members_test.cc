@@ -95,7 +95,7 @@ TEST_F(MembersTest, ANameIsUtf8AndOnesOwnWhateverTheFilesAreCalled) {
 
 TEST_F(MembersTest, AFolderTellsThatSomethingJoined) {
   file("t/a.db");
-  const auto folders = [this](std::string glob) {
+  const auto folders = [this](const std::string& glob) {
     return folders_changed(
         parse_configuration("[[database]]\nglob = \"" + folder_.path(glob) + "\"\n", "x.toml"));
   };
