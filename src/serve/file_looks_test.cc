@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/test_folder.h"
+#include "serve/web_samples.h"
 
 namespace litewright {
 namespace {
@@ -50,6 +51,33 @@ TEST_F(FileLooksTest, JudgesByTheThresholdsOfTheConfigurationAndEndsWhatIsOver) 
   std::filesystem::remove(path_ + "-wal");
   looks_.look();
   EXPECT_EQ(found(), Words{});
+}
+
+// Most of a thousand are as they were: what changes is on the board at once, that somebody looked within a
+// minute.
+TEST_F(FileLooksTest, NotesAtOnceWhatChangedAndWithinAMinuteThatItLooked) {
+  SteppedClock clock;
+  FileLooks looks(board_, clock, folder_.path("."));
+  const auto configuration = std::make_shared<const Configuration>(
+      parse_configuration("[[database]]\npath = \"" + path_ + "\"\n", folder_.path("x.toml")));
+  std::ofstream(path_) << "x";
+  board_.join("app.db", [](DatabaseStatus&) {});
+  looks.join(find_members(configuration).at(0));
+  looks.look();
+  const auto status = [this] { return board_.find("app.db"); };
+  EXPECT_EQ(status()->looked_at, clock.wall());
+  clock.step(10s);
+  std::ofstream(path_) << "xyz";
+  looks.look();
+  EXPECT_EQ(status()->database_bytes, 3u);
+  EXPECT_EQ(status()->looked_at, clock.wall());
+  clock.step(60s);
+  looks.look();
+  EXPECT_EQ(status()->looked_at, clock.wall());
+  clock.step(10s);
+  std::filesystem::remove(path_);
+  looks.look();
+  EXPECT_FALSE(status()->exists);
 }
 
 TEST_F(FileLooksTest, AMissingFileIsCriticalAndComesBack) {

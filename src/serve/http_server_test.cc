@@ -1,14 +1,13 @@
 #include "serve/http_server_linux.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <fcntl.h>
 #include <atomic>
-
 #include <fstream>
 #include <mutex>
 #include <thread>

@@ -10,8 +10,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPause{1000};
 constexpr milliseconds kLongestPause{60'000};
-constexpr milliseconds kLongestTrust{
-    300'000};                      // in folders that did not change: a link may lead elsewhere now
+// In folders that did not change: a link may lead elsewhere now.
+constexpr milliseconds kLongestTrust{300'000};
 constexpr int kShareOfTime = 100;  // looking takes a hundredth of it at most, but for kLongestPause
 // A folder that changed so shortly before it was read may have changed again at the same time by its clock.
 constexpr milliseconds kClockGrain{100};
