@@ -202,7 +202,7 @@ class HttpServer::Engine {
 
   mutable std::mutex mutex_;
   std::condition_variable work_, house_;
-  bool stopping_ = false;
+  bool stopping_ = false, door_closed_ = false;
   std::list<Client> clients_;
   std::map<std::string, unsigned> by_address_;
   std::deque<Waiting> waiting_;
@@ -246,12 +246,14 @@ void HttpServer::Engine::start(MHD_Daemon*& daemon) {
 
 // The descriptor may outlive us in a process that can't be ended; its port is free all the same.
 void HttpServer::Engine::close_door() {
+  if (std::exchange(door_closed_, true)) return;
   MHD_quiesce_daemon(daemon_);
   ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
+// Without MHD_quiesce_daemon() where the door is open: in 0.9.75 it and a thread of the pool may both take
+// the socket out of the same epoll set, and the second one ends the process. Who comes now is refused.
 HttpServer::Engine::~Engine() {
-  MHD_quiesce_daemon(daemon_);
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -260,6 +262,7 @@ HttpServer::Engine::~Engine() {
   house_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   say_goodbye();
+  if (!door_closed_) socket_.release();  // the library closes it
   MHD_stop_daemon(daemon_);
 }
 
@@ -291,8 +294,9 @@ HttpServerStatus HttpServer::Engine::status() const {
 MHD_Result HttpServer::Engine::accepts(void* self, const sockaddr* address, socklen_t) {
   auto* engine = static_cast<Engine*>(self);
   const Peer peer = peer_of(address);
-  if (peer.loopback) return MHD_YES;
   const std::lock_guard lock(engine->mutex_);
+  if (engine->stopping_) return MHD_NO;
+  if (peer.loopback) return MHD_YES;
   const auto found = engine->by_address_.find(peer.address);
   if (found == engine->by_address_.end() || found->second < engine->limits_.connections_by_address)
     return MHD_YES;
