@@ -202,7 +202,7 @@ class HttpServer::Engine {
 
   mutable std::mutex mutex_;
   std::condition_variable work_, house_;
-  bool stopping_ = false, door_closed_ = false;
+  bool stopping_ = false;
   std::list<Client> clients_;
   std::map<std::string, unsigned> by_address_;
   std::deque<Waiting> waiting_;
@@ -244,15 +244,12 @@ void HttpServer::Engine::start(MHD_Daemon*& daemon) {
   }
 }
 
-// The descriptor may outlive us in a process that can't be ended; its port is free all the same.
-void HttpServer::Engine::close_door() {
-  if (std::exchange(door_closed_, true)) return;
-  MHD_quiesce_daemon(daemon_);
-  ::shutdown(socket_.get(), SHUT_RDWR);
-}
+// Without MHD_quiesce_daemon(): in 0.9.75 it and a thread of the pool may both take the socket out of the
+// same epoll set, and the second one ends the process. The descriptor may outlive us in a process that can't
+// be ended; a socket that does not listen leaves its port to another.
+void HttpServer::Engine::close_door() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
-// Without MHD_quiesce_daemon() where the door is open: in 0.9.75 it and a thread of the pool may both take
-// the socket out of the same epoll set, and the second one ends the process. Who comes now is refused.
+// Not quiesced either; who comes now is refused.
 HttpServer::Engine::~Engine() {
   {
     const std::lock_guard lock(mutex_);
@@ -262,7 +259,7 @@ HttpServer::Engine::~Engine() {
   house_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   say_goodbye();
-  if (!door_closed_) socket_.release();  // the library closes it
+  socket_.release();  // the library closes it
   MHD_stop_daemon(daemon_);
 }
 

@@ -58,7 +58,8 @@ class HttpServer {
   // With the port that was taken where 0 was asked for.
   const ListenAddress& address() const;
   HttpServerStatus status() const;
-  // Nobody is let in any more, and the port is another process's to take; waits for nothing.
+  // Nobody is let in any more, and the port is another process's to take; waits for nothing. For a process
+  // that is about to end: until then the threads find the door closed again and again.
   void close_door();
 
  private:
