@@ -132,7 +132,9 @@ class Serving {
               .state_folder = state_folder(invocation.session.environment),
               .version = LITEWRIGHT_VERSION},
              board_, clock_, run_own_command,
-             [this](const std::string& name, const std::string& job) { daemon_.jobs().ask(name, job); }),
+             [this](const std::string& name, const std::string& job) {
+               return daemon_.jobs().ask(name, job);
+             }),
         alerts_(plan.configuration->alerts, {.board = board_,
                                              .clock = clock_,
                                              .run = run_own_command,

@@ -13,8 +13,8 @@
 namespace litewright {
 namespace {
 
-constexpr std::array<std::string_view, 7> kResults = {"running",   "done",        "warnings", "failed",
-                                                      "over-time", "interrupted", "skipped"};
+constexpr std::array<std::string_view, 8> kResults = {"running",   "done",        "warnings", "failed",
+                                                      "over-time", "interrupted", "skipped",  "waiting"};
 
 std::int64_t nanoseconds_of(WallTime time) { return time.time_since_epoch().count(); }
 WallTime time_of(std::int64_t nanoseconds) { return WallTime(std::chrono::nanoseconds(nanoseconds)); }
@@ -66,6 +66,16 @@ RunRecord record_of(Statement& row) {
   return record;
 }
 
+// Runs an UPDATE ... WHERE id=?1 that sets the process to ?2 and ?3, ours; false where no row is such.
+bool take_over(Statement& update, std::int64_t id) {
+  update.bind(1, id);
+  update.bind(2, std::int64_t{::getpid()});
+  update.bind(3, start_ticks(::getpid()));
+  const bool there = update.step();
+  if (there) update.step();  // to its end: only then it is committed
+  return there;
+}
+
 }  // namespace
 
 RunEnd run_end(RunResult result) {
@@ -98,15 +108,41 @@ std::int64_t RunHistory::begin(const std::string& job, const std::string& databa
   return id;
 }
 
+std::int64_t RunHistory::ask(const std::string& job, const std::string& database) {
+  Statement insert = connection_.prepare(
+      "INSERT INTO runs(job, database, due, attempt, began, result) VALUES(?1, ?2, ?3, 0, ?3, 'waiting') "
+      "RETURNING id");
+  insert.bind(1, std::string_view(job));
+  insert.bind(2, std::string_view(database));
+  insert.bind(3, nanoseconds_of(clock_.wall()));
+  insert.step();
+  const std::int64_t id = insert.integer(0);
+  insert.step();  // to its end: only then it is committed
+  return id;
+}
+
+std::vector<RunRecord> RunHistory::waiting(const std::string& database) {
+  Statement row = connection_.prepare(fmt::format(
+      "SELECT {} FROM runs WHERE ended IS NULL AND result='waiting' AND database=?1 ORDER BY id", kColumns));
+  row.bind(1, std::string_view(database));
+  std::vector<RunRecord> records;
+  while (row.step()) records.push_back(record_of(row));
+  return records;
+}
+
+bool RunHistory::begin_waiting(std::int64_t id) {
+  Statement update = connection_.prepare(
+      "UPDATE runs SET result='running', began=?4, pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL AND "
+      "result='waiting' RETURNING id");
+  update.bind(4, nanoseconds_of(clock_.wall()));
+  return take_over(update, id);
+}
+
 bool RunHistory::adopt(std::int64_t id) {
   Statement update = connection_.prepare(
-      "UPDATE runs SET pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL RETURNING id");
-  update.bind(1, id);
-  update.bind(2, std::int64_t{::getpid()});
-  update.bind(3, start_ticks(::getpid()));
-  const bool there = update.step();
-  if (there) update.step();  // to its end: only then it is committed
-  return there;
+      "UPDATE runs SET pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL AND result='running' RETURNING "
+      "id");
+  return take_over(update, id);
 }
 
 void RunHistory::end(std::int64_t id, RunResult result, const std::string& summary,
@@ -129,7 +165,8 @@ void RunHistory::skip(const std::string& job, const std::string& database, WallT
 std::size_t RunHistory::mark_interrupted() {
   std::vector<std::int64_t> gone;
   {
-    Statement row = connection_.prepare("SELECT id, pid, start_ticks FROM runs WHERE ended IS NULL");
+    Statement row =
+        connection_.prepare("SELECT id, pid, start_ticks FROM runs WHERE ended IS NULL AND result='running'");
     while (row.step()) {
       const std::int64_t now = start_ticks(row.integer(1));
       if (now == 0 || now != row.integer(2)) gone.push_back(row.integer(0));

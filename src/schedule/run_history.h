@@ -18,8 +18,8 @@
 
 namespace litewright {
 
-enum class RunResult { kRunning, kDone, kWarnings, kFailed, kOverTime, kInterrupted, kSkipped };
-// "running", "done", "warnings", "failed", "over-time", "interrupted", "skipped".
+enum class RunResult { kRunning, kDone, kWarnings, kFailed, kOverTime, kInterrupted, kSkipped, kWaiting };
+// "running", "done", "warnings", "failed", "over-time", "interrupted", "skipped", "waiting".
 std::string_view run_result_name(RunResult result);
 RunEnd run_end(RunResult result);  // for a timetable: what took too long would do so again
 
@@ -27,9 +27,9 @@ struct RunRecord {
   std::int64_t id = 0;
   std::string job = {};       // "daily"
   std::string database = {};  // its path
-  WallTime due{};             // of a run by hand: when it began
+  WallTime due{};             // of a run by hand: when it began; of one that was asked for: when that was
   int attempt = 1;            // 0: of no schedule: by hand, asked for, skipped
-  WallTime began{};
+  WallTime began{};           // of one that waits: as `due`
   std::optional<WallTime> ended = {};
   RunResult result = RunResult::kRunning;
   std::string summary = {};   // one line
@@ -43,6 +43,13 @@ class RunHistory {
 
   // A run that this process sees to; its number.
   std::int64_t begin(const std::string& job, const std::string& database, WallTime due, int attempt);
+  // A run that somebody asked for and that is yet to have its turn, whatever becomes of this process; its
+  // number.
+  std::int64_t ask(const std::string& job, const std::string& database);
+  std::vector<RunRecord> waiting(const std::string& database);  // the oldest first
+  // It has its turn: this process sees to it. False where it waits no more.
+  bool begin_waiting(std::int64_t id);
+
   // The run is this process's from now on: false where there is no such, or it has ended.
   bool adopt(std::int64_t id);
   void end(std::int64_t id, RunResult result, const std::string& summary, const std::string& findings);

@@ -161,9 +161,9 @@ HttpAnswer start_job(const HttpCall& call, const ApiContext& context) {
   const StatusBoard::Entry entry = database_in(call, context);
   const std::string job = job_in(call.request);
   return made_later([&context, name = entry->name, job] {
-    const std::optional<std::int64_t> run = context.actions.start_job(name, job);
-    HttpAnswer answer = json_answer(Json{{"run", run ? Json(*run) : Json(nullptr)}}, 202);
-    if (run) answer.headers.emplace_back("Location", fmt::format("/api/v1/runs/{}", *run));
+    const std::int64_t run = context.actions.start_job(name, job);
+    HttpAnswer answer = json_answer(Json{{"run", run}}, 202);
+    answer.headers.emplace_back("Location", fmt::format("/api/v1/runs/{}", run));
     return answer;
   });
 }

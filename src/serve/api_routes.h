@@ -18,9 +18,9 @@
 
 namespace litewright {
 
-// Begins `job` of the database of that name and gives the run's id, empty where it waits for others. Throws
-// Error{kUsage} where there is no such job, Error{kLocked} where too many wait.
-using StartJob = std::function<std::optional<std::int64_t>(const std::string& name, const std::string& job)>;
+// Has `job` of the database of that name run as soon as there is room; the run's id. Throws as
+// JobRunner::ask().
+using StartJob = std::function<std::int64_t(const std::string& name, const std::string& job)>;
 
 // What the API asks of the rest of the daemon. All may be called from several threads at once.
 struct WebActions {

@@ -41,10 +41,9 @@ void JobQueue::drop(const std::string& database) {
   std::erase_if(asked_, [&](const DueRun& run) { return run.database == database; });
 }
 
-bool JobQueue::ask(const std::string& database, const std::string& job) {
-  if (asked_.size() == kMostAsked) return false;
-  asked_.push_back({.database = database, .start = {.job = job, .attempt = 0}, .asked_for = true});
-  return true;
+void JobQueue::ask(const std::string& database, const std::string& job, std::int64_t number) {
+  if (std::ranges::find(asked_, number, &DueRun::asked) != asked_.end()) return;
+  asked_.push_back({.database = database, .start = {.job = job, .attempt = 0}, .asked = number});
 }
 
 void JobQueue::begin_asked(WallTime now, std::size_t at_once, Tick& tick) {
@@ -101,7 +100,7 @@ JobQueue::Tick JobQueue::tick(WallTime now, std::size_t at_once) {
 void JobQueue::ended(const DueRun& run, WallTime now, RunEnd end) {
   running_.erase(run.database);
   const auto known = entries_.find(run.database);
-  if (run.asked_for || known == entries_.end()) return;
+  if (run.asked > 0 || known == entries_.end()) return;
   known->second.table.ended(run.start.job, now, end);
   known->second.wake = now;
 }

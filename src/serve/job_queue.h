@@ -2,6 +2,7 @@
 // is due longest goes first; what somebody asked for goes before that. Without a clock or a thread.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -15,7 +16,7 @@ namespace litewright {
 struct DueRun {
   std::string database = {};
   Timetable::Start start = {};
-  bool asked_for = false;  // by somebody: no timetable knows of it, and its attempt is 0
+  std::int64_t asked = 0;  // its number where somebody asked for it: no timetable knows of it, attempt 0
 };
 
 class JobQueue {
@@ -31,8 +32,9 @@ class JobQueue {
   bool is_running(const std::string& database) const { return running_.contains(database); }
   std::size_t running() const { return running_.size(); }
 
-  // False: too many wait already.
-  bool ask(const std::string& database, const std::string& job);
+  bool takes_more() const { return asked_.size() < kMostAsked; }
+  // A run that the history has under that number; once, however often it is said.
+  void ask(const std::string& database, const std::string& job, std::int64_t number);
 
   struct Tick {
     std::vector<DueRun> begin = {};  // these have begun

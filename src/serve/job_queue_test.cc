@@ -72,14 +72,18 @@ TEST_F(JobQueueTest, NeverTwoOnOneDatabaseTheShorterPlanFirst) {
 
 TEST_F(JobQueueTest, WhatIsAskedForGoesFirstAndDisturbsNoSchedule) {
   queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
-  EXPECT_TRUE(queue_.ask("a", "weekly"));
+  queue_.ask("a", "weekly", 7);
+  queue_.ask("a", "weekly", 7);
   EXPECT_EQ(tick("01:00:00"), Words{"a weekly"});
-  EXPECT_TRUE(begun_.front().asked_for);
+  EXPECT_EQ(begun_.front().asked, 7);
   EXPECT_EQ(begun_.front().start.due, at("01:00:00"));
   end("01:20:00", false);
   EXPECT_EQ(tick("01:20:00"), Words{"a daily"});
-  for (std::size_t i = 0; i < JobQueue::kMostAsked; i++) EXPECT_TRUE(queue_.ask("a", "daily"));
-  EXPECT_FALSE(queue_.ask("a", "daily"));
+  for (std::size_t i = 1; i <= JobQueue::kMostAsked; i++) {
+    EXPECT_TRUE(queue_.takes_more());
+    queue_.ask("a", "daily", static_cast<std::int64_t>(i));
+  }
+  EXPECT_FALSE(queue_.takes_more());
 }
 
 TEST_F(JobQueueTest, AFailedRunComesAgainAfterAWhile) {
@@ -95,7 +99,7 @@ TEST_F(JobQueueTest, AFailedRunComesAgainAfterAWhile) {
 TEST_F(JobQueueTest, WhoLeavesMayStillBeRunning) {
   queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
   tick("01:00:00");
-  queue_.ask("a", "daily");
+  queue_.ask("a", "daily", 1);
   queue_.drop("a");
   EXPECT_TRUE(queue_.is_running("a"));
   end("01:01:00");

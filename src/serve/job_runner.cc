@@ -68,7 +68,7 @@ std::string last_word(const OwnCommandResult& result) {
 }  // namespace
 
 JobRunner::JobRunner(const std::string& state_folder, const JobSurroundings& surroundings)
-    : around_(surroundings), history_(state_folder, surroundings.clock) {}
+    : around_(surroundings), state_folder_(state_folder), history_(state_folder, surroundings.clock) {}
 
 void JobRunner::stop() {
   const std::lock_guard lock(mutex_);
@@ -103,17 +103,26 @@ void JobRunner::leave(const Member& member) {
   call();
 }
 
-void JobRunner::ask(const std::string& database, const std::string& plan) {
+std::int64_t JobRunner::ask(const std::string& database, const std::string& plan) {
   if (std::ranges::find(kPlans, plan) == kPlans.end())
     throw Error(ErrorCode::kUsage, fmt::format("there is no plan '{}'", plan),
                 "hourly, daily, weekly, monthly");
+  std::string path;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto member = members_.find(database);
+    if (member == members_.end())
+      throw Error(ErrorCode::kNoDatabase, fmt::format("no database is called '{}'", database));
+    if (!queue_.takes_more())
+      throw Error(ErrorCode::kLocked, fmt::format("{} runs wait for their turn", JobQueue::kMostAsked),
+                  "try again later");
+    path = member->second.path;
+  }
+  const std::int64_t id = RunHistory(state_folder_, around_.clock).ask(plan, path);  // threads share none
   const std::lock_guard lock(mutex_);
-  if (!members_.contains(database))
-    throw Error(ErrorCode::kNoDatabase, fmt::format("no database is called '{}'", database));
-  if (!queue_.ask(database, plan))
-    throw Error(ErrorCode::kLocked, fmt::format("{} runs wait for their turn", JobQueue::kMostAsked),
-                "try again later");
+  queue_.ask(database, plan, id);
   call();
+  return id;
 }
 
 std::map<std::string, WallTime> JobRunner::next_runs(const std::string& database) const {
@@ -205,9 +214,25 @@ bool JobRunner::take_join(const Member& member) {
   if (history_.going(member.path) > 0) return false;
   auto past = history_.past(member.path);
   recall(member);
-  const std::lock_guard lock(mutex_);
-  queue_.put(member.name, jobs, std::move(past), around_.clock.wall());
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.put(member.name, jobs, std::move(past), around_.clock.wall());
+  }
+  take_asked(member);
   return true;
+}
+
+// What was asked for and had no turn: before a restart, or before the database left.
+void JobRunner::take_asked(const Member& member) {
+  const WallTime now = around_.clock.wall();
+  for (const RunRecord& run : history_.waiting(member.path)) {
+    if (now - run.due > member.configuration->jobs.rules.longest_lateness) {
+      history_.end(run.id, RunResult::kInterrupted, "had no turn for too long", "[]");
+      continue;
+    }
+    const std::lock_guard lock(mutex_);
+    queue_.ask(member.name, run.job, run.id);
+  }
 }
 
 // What the last runs found is still open, and when they checked is known.
@@ -260,14 +285,18 @@ void JobRunner::start(const DueRun& due) {
   }
   std::optional<RunRecord> record;
   try {
-    run.id = history_.begin(due.start.job, run.member.path, due.start.due, due.start.attempt);
-    record = history_.find(run.id);
+    if (begin_in_history(run)) record = history_.find(run.id);
   } catch (const Error&) {
     const std::lock_guard lock(mutex_);
     queue_.ended(due, around_.clock.wall(), RunEnd::kFailed);
+    if (due.asked > 0) queue_.ask(due.database, due.start.job, due.asked);
     throw;
   }
-  announce(run, "began", record.value_or(RunRecord{}));
+  if (!record) {
+    const std::lock_guard lock(mutex_);
+    return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
+  }
+  announce(run, "began", *record);
   const std::lock_guard lock(mutex_);
   Run& kept = runs_.emplace_back(std::move(run));
   kept.thread = std::thread([this, &kept, command = command_of(kept)] {
@@ -283,6 +312,17 @@ void JobRunner::start(const DueRun& due) {
     kept.failure = failure;
     call();
   });
+}
+
+// False: it was asked for, and has had its turn.
+bool JobRunner::begin_in_history(Run& run) {
+  const Timetable::Start& start = run.due.start;
+  if (run.due.asked > 0) {
+    run.id = run.due.asked;
+    return history_.begin_waiting(run.id);
+  }
+  run.id = history_.begin(start.job, run.member.path, start.due, start.attempt);
+  return true;
 }
 
 bool JobRunner::store_hangs(const std::string& database) const {

@@ -46,9 +46,10 @@ class JobRunner {
   // From any thread.
   void join(const Member& member);  // or what is configured of it changed
   void leave(const Member& member);
-  // A plan now, beside its schedule: "daily". Throws Error{kNoDatabase} for a database that is not there,
-  // Error{kUsage} for no plan, Error{kLocked} where too many wait.
-  void ask(const std::string& database, const std::string& plan);
+  // A plan now, beside its schedule: "daily"; its run's number. It is in the history then, and has its turn
+  // whatever becomes of this process. Throws Error{kNoDatabase} for a database that is not there,
+  // Error{kUsage} for no plan, Error{kLocked} where too many wait, and as RunHistory does.
+  std::int64_t ask(const std::string& database, const std::string& plan);
   // By plan, for people and programs; of a database that is there.
   std::map<std::string, WallTime> next_runs(const std::string& database) const;
 
@@ -72,9 +73,11 @@ class JobRunner {
   void loop();
   void take_joins();
   bool take_join(const Member& member);
+  void take_asked(const Member& member);
   void recall(const Member& member);
   void start_due();
   void start(const DueRun& due);
+  bool begin_in_history(Run& run);
   OwnCommand command_of(const Run& run) const;
   bool store_hangs(const std::string& database) const;
   std::size_t hung_runs() const;  // under mutex_
@@ -90,6 +93,7 @@ class JobRunner {
   bool stopping() const;
 
   JobSurroundings around_;
+  const std::string state_folder_;
   RunHistory history_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

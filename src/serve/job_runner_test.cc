@@ -306,13 +306,37 @@ TEST_F(JobRunnerTest, APlanThatIsAskedForRunsNow) {
   configure(kDaily);
   start(at("2026-11-01T12:00:00Z"));
   work();
-  runner_->ask("app.db", "weekly");
+  const std::int64_t id = runner_->ask("app.db", "weekly");
+  EXPECT_EQ(runs("weekly", "/data/app.db").at(0).result, RunResult::kWaiting);
   work();
   ASSERT_EQ(runs("weekly", "/data/app.db").size(), 1u);
+  EXPECT_EQ(runs("weekly", "/data/app.db")[0].id, id);
+  EXPECT_EQ(runs("weekly", "/data/app.db")[0].result, RunResult::kDone);
   EXPECT_EQ(runs("weekly", "/data/app.db")[0].attempt, 0);
   EXPECT_EQ(runner_->next_runs("app.db").at("daily"), at("2026-11-02T02:00:00Z"));
   EXPECT_EQ(code_of([&] { runner_->ask("other", "daily"); }), ErrorCode::kNoDatabase);
   EXPECT_EQ(code_of([&] { runner_->ask("app.db", "dayly"); }), ErrorCode::kUsage);
+}
+
+TEST_F(JobRunnerTest, WhatIsAskedForSurvivesARestart) {
+  configure(kDaily);
+  start(at("2026-11-01T12:00:00Z"));
+  work();
+  runner_->ask("app.db", "weekly");
+  runner_.reset();
+  start(at("2026-11-01T12:30:00Z"));
+  work();
+  work();
+  const auto all = runs("weekly", "/data/app.db");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].result, RunResult::kDone);
+  EXPECT_EQ(all[0].due, at("2026-11-01T12:00:00Z"));
+  EXPECT_EQ(all[0].began, at("2026-11-01T12:30:00Z"));
+  runner_->ask("app.db", "weekly");
+  runner_.reset();
+  start(at("2026-11-09T12:30:00Z"));
+  work();
+  EXPECT_EQ(runs("weekly", "/data/app.db").at(1).result, RunResult::kInterrupted);
 }
 
 TEST_F(JobRunnerTest, WhoStopsEndsWhatRunsAndSaysSo) {

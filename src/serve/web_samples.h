@@ -81,7 +81,7 @@ struct WebSample {
             [this](const std::string& name, const std::string& job) {
               if (job != "daily") throw Error(ErrorCode::kUsage, "no job is called " + job);
               started.emplace_back(name, job);
-              return std::optional<std::int64_t>(7);
+              return std::int64_t{7};
             },
         .metrics = [] { return std::string("up 1\n"); }};
     std::vector<HttpRoute> all = probe_routes(board);

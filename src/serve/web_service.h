@@ -2,7 +2,7 @@
 // functions. What `cli/serve.cc` makes:
 //
 //   WebService web({.settings = configuration.http, .state_folder = …, .version = …}, board, clock,
-//                  run_own_command, ask_for_job);
+//                  run_own_command, start_job);
 //   web.address()   to print
 #pragma once
 
@@ -29,15 +29,12 @@ struct WebOptions {
 // `serve --check-config` asks.
 AccessRules access_rules(const HttpSettings& settings);
 
-// Has `job` of the database of that name run as soon as there is room. Throws as JobRunner::ask().
-using AskForJob = std::function<void(const std::string& name, const std::string& job)>;
-
 class WebService {
  public:
   // Borrows board and clock. Answers when the constructor returns. Throws Error{kConfig} as access_rules()
   // and HttpServer do.
   WebService(const WebOptions& options, const StatusBoard& board, const Clock& clock,
-             RunOwnCommand run_own_command, AskForJob ask_for_job);
+             RunOwnCommand run_own_command, StartJob start_job);
   ~WebService();
   WebService(const WebService&) = delete;
   WebService& operator=(const WebService&) = delete;
@@ -46,9 +43,7 @@ class WebService {
   void close_door();            // as HttpServer::close_door()
 
  private:
-  WebActions actions_with(RunOwnCommand run_own_command, AskForJob ask_for_job);
-  std::optional<std::int64_t> start_job(const std::string& name, const std::string& job,
-                                        const AskForJob& ask) const;
+  WebActions actions_with(RunOwnCommand run_own_command, StartJob start_job);
   std::string metrics() const;
 
   const WebOptions options_;

@@ -12,6 +12,7 @@ import time
 import application_database as application
 from application_database import newest_equals
 from followed_load import ack, figures, load, new_database
+from http_client import ask
 from program import COMMAND_SECONDS, Serve, Skip, Test, check, send, wait_until_gone
 
 
@@ -150,7 +151,8 @@ def tried_again_after_a_kill(context):
 
 
 def killed_at_any_moment(context):
-    """kill -9 of all its processes again and again, with commits and runs under way: no job lost, none done a third time."""
+    """kill -9 of all its processes again and again, with commits and runs under way: no job lost, none done a third time,
+    and what somebody asked for, too, has its turn."""
     app, other = make(context, "app.db"), make(context, "other.db")
     jobs = f"""
 [jobs]
@@ -162,20 +164,30 @@ schedule.hourly = "every 1s"
 path = "{other}"
 schedule.daily = "every 2s"
 """
-    rounds = 30 if context.long else 2
+    rounds, asked = 30 if context.long else 2, set()
     for _ in range(rounds):
         served = Serve(context, jobs)
         end = time.monotonic() + context.random.uniform(0, 3)
+        for _ in range(3):
+            wish = ask(served.address, "/api/v1/databases/other.db/jobs", "POST", {"Content-Type": "application/json"}, '{"job": "hourly"}')
+            # Before the database has joined it is not there to be asked of.
+            check(wish.status in (202, 404), f"{wish}")
+            if wish.status == 202:
+                asked.add(wish.json["run"])
         while time.monotonic() < end:
             write(app)
             time.sleep(.02)
         served.kill_all()
     served = Serve(context, jobs.replace("every 1s", "0 0 1 1 *").replace("every 2s", "0 0 1 1 *"))
     served.wait_following("app.db", "other.db")
-    every = lambda: runs(context, app, "hourly") + runs(context, other, "daily")
-    wait_until(lambda: not any(run["result"] == "running" for run in every()), "all runs ended")
+    every = lambda: runs(context, app, "hourly") + runs(context, other, "daily") + runs(context, other, "hourly")
+    going = lambda: any(run["result"] in ("running", "waiting") for run in every())
+    wait_until(lambda: not going(), "all runs ended")
     time.sleep(1)  # the last interrupted one begins again
-    wait_until(lambda: not any(run["result"] == "running" for run in every()), "all runs ended")
+    wait_until(lambda: not going(), "all runs ended")
+    had_turn = {run["id"]: run["result"] for run in runs(context, other, "hourly")}
+    check(set(had_turn) == asked, f"asked for: {sorted(asked)}, run: {had_turn}")
+    check(set(had_turn.values()) <= {"done", "warnings", "interrupted"}, f"{had_turn}")
     interrupted = 0
     for database, job, pace in ((app, "hourly", 1), (other, "daily", 2)):
         by_due = {}
@@ -194,7 +206,8 @@ schedule.daily = "every 2s"
     newest_equals(context, app)
     served.stop()
     context.verify_is_clean(app)
-    return f"{rounds} kills, {interrupted} runs interrupted"
+    return (f"{rounds} kills, {interrupted} runs interrupted; of {len(asked)} asked for "
+            f"{sum(result == 'interrupted' for result in had_turn.values())}")
 
 
 def hangs_at(context, folder):
