@@ -220,7 +220,9 @@ std::vector<RunRecord> RunHistory::last_of_each() {
 std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
   std::map<std::string, PastRuns> past;
   {
-    Statement row = connection_.prepare("SELECT job, max(due) FROM runs WHERE database=?1 GROUP BY job");
+    // A run by hand is no due time of the schedule's.
+    Statement row = connection_.prepare(
+        "SELECT job, max(due) FROM runs WHERE database=?1 AND (attempt>0 OR result='skipped') GROUP BY job");
     row.bind(1, std::string_view(database));
     while (row.step()) past[row.text(0)].handled = time_of(row.integer(1));
   }

@@ -339,6 +339,22 @@ TEST_F(JobRunnerTest, WhatIsAskedForSurvivesARestart) {
   EXPECT_EQ(runs("weekly", "/data/app.db").at(1).result, RunResult::kInterrupted);
 }
 
+// What is asked for goes first: the run that is due behind it has no row yet when the daemon is killed.
+TEST_F(JobRunnerTest, ARunByHandIsNoDueTimeOfTheSchedule) {
+  configure(kDaily);
+  start(at("2026-11-01T01:59:00Z"));
+  work();
+  runner_.reset();
+  clock_.now = at("2026-11-01T02:10:00Z");
+  RunHistory by_hand(folder_.path("."), clock_);
+  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0), RunResult::kDone, "by hand", "[]");
+  by_hand.end(by_hand.begin("daily", "/data/app.db", at("2026-10-31T02:00:00Z"), 1), RunResult::kDone, "",
+              "[]");
+  start(at("2026-11-01T02:20:00Z"));
+  work();
+  EXPECT_EQ(runs("daily", "/data/app.db").back().due, at("2026-11-01T02:00:00Z"));
+}
+
 TEST_F(JobRunnerTest, WhoStopsEndsWhatRunsAndSaysSo) {
   configure(kDaily);
   start(at("2026-11-01T01:59:00Z"));
