@@ -104,6 +104,18 @@ OpenGates::Watchdog watchdog_of(GateClock& gate) {
           .databases = [&gate](bool any) { gate.has_database_open = any; }};
 }
 
+// Throws Error{kConfig} where nobody could be answered, or an alert could never arrive.
+void require_outside(const Configuration& configuration) {
+  access_rules(configuration.http);
+  for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
+}
+
+Configuration load_configuration(const std::optional<std::string>& file) {
+  Configuration configuration = find_configuration(file);
+  require_outside(configuration);
+  return configuration;
+}
+
 std::optional<FlightLimits> recorded(const Configuration& configuration, const std::string& path) {
   const DatabaseSettings* settings = configuration.of(path);
   if (settings == nullptr || settings->recorder.count() == 0) return std::nullopt;
@@ -118,6 +130,7 @@ class Serving {
         notify_(notify),
         gate_(gate),
         log_(plan.json_log, clock_),
+        in_force_(plan.configuration),
         board_(clock_),
         gates_(clock_, watchdog_of(gate)),
         daemon_(plan.configuration, {.board = board_,
@@ -125,7 +138,8 @@ class Serving {
                                      .clock = clock_,
                                      .log = [this](const LogEntry& entry) { log_(entry); },
                                      .run = run_own_command,
-                                     .load = [file = plan.file] { return find_configuration(file); },
+                                     .load = [file = plan.file] { return load_configuration(file); },
+                                     .configured = [this](const auto& configuration) { use(configuration); },
                                      .state_folder = state_folder(invocation.session.environment),
                                      .reported_pid = ::getppid()}),
         web_({.settings = plan.configuration->http,
@@ -145,8 +159,7 @@ class Serving {
                    .clock = clock_,
                    .run = run_own_command,
                    .log = [this](const LogEntry& entry) { log_(entry); },
-                   .limits_of = [configuration = plan.configuration](
-                                    const std::string& path) { return recorded(*configuration, path); },
+                   .limits_of = [this](const std::string& path) { return recorded(*in_force_.load(), path); },
                    .folder = state_folder(invocation.session.environment) + "/flight"}) {}
 
   int run() {
@@ -168,6 +181,12 @@ class Serving {
   }
 
  private:
+  void use(const std::shared_ptr<const Configuration>& configuration) {
+    in_force_ = configuration;
+    alerts_.use(configuration->alerts);
+    recorder_.limits_changed();
+  }
+
   void wait(milliseconds time, bool for_stop) {
     pollfd waiting[2] = {{reload_.fd(), POLLIN, 0}, {stop_.fd(), POLLIN, 0}};
     ::poll(waiting, for_stop ? 2 : 0, static_cast<int>(time.count()));
@@ -234,6 +253,7 @@ class Serving {
   const StopSignal stop_;
   ReloadSignal reload_;
   ServeLog log_;
+  std::atomic<std::shared_ptr<const Configuration>> in_force_;
   StatusBoard board_;
   OpenGates gates_;
   Daemon daemon_;
@@ -263,12 +283,6 @@ ServePlan read_plan(const Invocation& invocation) {
   plan.json_log = format ? *format == "json" : plan.configuration->serve.json_log;
   plan.json_log = plan.json_log || invocation.session.output.json();
   return plan;
-}
-
-// Throws Error{kConfig} where nobody could be answered, or an alert could never arrive.
-void require_outside(const Configuration& configuration) {
-  access_rules(configuration.http);
-  for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
 }
 
 int check_configuration(const Invocation& invocation, const ServePlan& plan) {

@@ -61,7 +61,10 @@ Alerts::Alerts(std::vector<AlertSettings> alerts, AlertSurroundings surroundings
       book_(alerts_, is_quiet),
       file_(around_.state_folder + "/alerts.json") {
   for (const AlertSettings& alert : alerts_) require_alert(alert);
-  if (alerts_.empty()) return;
+  if (!alerts_.empty()) begin();
+}
+
+void Alerts::begin() {
   try {
     book_.restore(parse_ordered_json(read_whole_file(file_, kMostKept)));
   } catch (const Error& error) {
@@ -73,6 +76,29 @@ Alerts::Alerts(std::vector<AlertSettings> alerts, AlertSurroundings surroundings
   }
   threads_.emplace_back([this] { watch(); });
   for (int i = 0; i < kDeliverers; ++i) threads_.emplace_back([this] { deliver_all(); });
+}
+
+void Alerts::use(std::vector<AlertSettings> alerts) {
+  for (const AlertSettings& alert : alerts) require_alert(alert);
+  {
+    const std::lock_guard lock(mutex_);
+    if (alerts == (next_ ? *next_ : alerts_)) return;
+    next_ = std::move(alerts);
+  }
+  if (!threads_.empty()) return;
+  take_next();
+  begin();
+}
+
+// Of the watching thread, and before there is one.
+void Alerts::take_next() {
+  const std::lock_guard lock(mutex_);
+  if (!next_) return;
+  const Json told = book_.kept();
+  alerts_ = std::move(*next_);
+  next_.reset();
+  book_ = AlertBook(alerts_, is_quiet);
+  book_.restore(told);
 }
 
 Alerts::~Alerts() {
@@ -89,6 +115,7 @@ void Alerts::watch() {
   while (!changed_.wait_for(lock, kLookEvery, [this] { return stopping_; })) {
     lock.unlock();
     try {
+      take_next();
       look();
     } catch (const std::exception& error) {
       around_.log({.event = "warning",

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -51,6 +52,10 @@ class Alerts {
   Alerts(const Alerts&) = delete;
   Alerts& operator=(const Alerts&) = delete;
 
+  // Others from now on; what an alert of the same name told counts as told. Throws as require_alert(), and
+  // then changes nothing. By one thread at a time.
+  void use(std::vector<AlertSettings> alerts);
+
  private:
   struct Pending {
     AlertDelivery delivery;
@@ -60,7 +65,9 @@ class Alerts {
     bool hurried = false;  // before it is due, for there is more to tell
   };
   using Receiver = std::pair<AlertWay, std::string>;
+  void begin();
   void watch();
+  void take_next();
   void look();
   void keep();
   void add(AlertDelivery delivery, const std::string& alert);
@@ -70,7 +77,7 @@ class Alerts {
   void failed(Pending pending, const std::string& why);
   void give_up(const Pending& pending, const std::string& why);
 
-  std::vector<AlertSettings> alerts_;
+  std::vector<AlertSettings> alerts_;  // the watching thread's, as the book; replaced under mutex_
   AlertSurroundings around_;
   AlertBook book_;
   std::string file_;
@@ -80,6 +87,7 @@ class Alerts {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false;
+  std::optional<std::vector<AlertSettings>> next_ = {};
   std::deque<Pending> pending_;  // of one receiver in their order
   std::set<Receiver> being_told_;
   std::vector<std::thread> threads_;

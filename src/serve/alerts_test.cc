@@ -9,6 +9,7 @@
 
 #include "base/json_text.h"
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 
 namespace litewright {
 namespace {
@@ -26,21 +27,26 @@ class AlertsTest : public ::testing::Test {
  protected:
   // With one receiver for each command; each answers with the next of its statuses, then with 0.
   void begin(const std::vector<std::string>& commands) {
+    board_.join("shop", [](DatabaseStatus&) {});
+    board_.mark_started();
+    alerts_ = std::make_unique<Alerts>(
+        settings_of(commands),
+        AlertSurroundings{.board = board_,
+                          .clock = clock_,
+                          .run = [this](const OwnCommand& command) { return receive(command); },
+                          .log = [this](const LogEntry& entry) { log(entry); },
+                          .state_folder = folder_.path("."),
+                          .host = "h"});
+  }
+  static std::vector<AlertSettings> settings_of(const std::vector<std::string>& commands) {
     std::vector<AlertSettings> settings;
     for (const std::string& command : commands) {
       settings.push_back(
           {.name = command, .settle = std::chrono::nanoseconds(0), .channel = {.command = command}});
     }
-    board_.join("shop", [](DatabaseStatus&) {});
-    board_.mark_started();
-    alerts_ = std::make_unique<Alerts>(
-        settings, AlertSurroundings{.board = board_,
-                                    .clock = clock_,
-                                    .run = [this](const OwnCommand& command) { return receive(command); },
-                                    .log = [this](const LogEntry& entry) { log(entry); },
-                                    .state_folder = folder_.path("."),
-                                    .host = "h"});
+    return settings;
   }
+  void use(const std::vector<std::string>& commands) { alerts_->use(settings_of(commands)); }
   void find(Severity severity) {
     board_.tell("shop", FindingSource::kLook, {.id = "wal.large", .severity = severity, .meaning = "large"});
   }
@@ -81,6 +87,8 @@ class AlertsTest : public ::testing::Test {
   std::condition_variable changed_;
   std::map<std::string, Said> said_;
   Said logged_;
+
+ protected:
   std::unique_ptr<Alerts> alerts_;
 };
 
@@ -93,6 +101,23 @@ TEST_F(AlertsTest, AReceiverThatFailsIsToldInOrderAndTheOthersAtOnce) {
   EXPECT_EQ(said("is well", 2), (Said{"appeared 0", "cleared 0"}));
   EXPECT_EQ(said("fails", 4), (Said{"appeared 1", "appeared 1", "appeared 0", "cleared 0"}));
   EXPECT_EQ(logged(), Said{"alert.delayed"});
+}
+
+TEST_F(AlertsTest, OthersAreToldFromNowOnAndNobodyTwice) {
+  begin({});
+  find(Severity::kWarning);
+  use({"a", "stays"});
+  EXPECT_EQ(said("a", 1), Said{"appeared 0"});
+  EXPECT_EQ(said("stays", 1), Said{"appeared 0"});
+  use({"stays", "b"});
+  EXPECT_EQ(said("b", 1), Said{"appeared 0"});
+  find(Severity::kOk);
+  EXPECT_EQ(said("b", 2), (Said{"appeared 0", "cleared 0"}));
+  EXPECT_EQ(said("stays", 2), (Said{"appeared 0", "cleared 0"}));
+  EXPECT_EQ(said("a", 1), Said{"appeared 0"}) << "it is nobody's any more";
+  use({});
+  EXPECT_EQ(code_of([&] { alerts_->use({{.name = "a", .channel = {.webhook = "ftp://x"}}}); }),
+            ErrorCode::kConfig);
 }
 
 TEST_F(AlertsTest, WhatCanNotBeKeptIsToldAllTheSame) {

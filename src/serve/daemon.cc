@@ -74,6 +74,7 @@ void Daemon::take_members() {
   if (!other) return;
   in_force_ = found->configuration;
   looks_.look_every(in_force_->serve.look_every);
+  around_.configured(in_force_);
   around_.board.tell_of_daemon({.id = kRefused});
   around_.board.mark_started();
   around_.log({.event = "configured",
@@ -99,11 +100,10 @@ void Daemon::reload() {
   try {
     const auto next = std::make_shared<const Configuration>(around_.load());
     if (in_force_ && (next->serve.state_folder != in_force_->serve.state_folder ||
-                      next->serve.json_log != in_force_->serve.json_log || next->http != in_force_->http ||
-                      next->alerts != in_force_->alerts)) {
+                      next->serve.json_log != in_force_->serve.json_log || next->http != in_force_->http)) {
       around_.log({.event = "reload.restart",
                    .severity = Severity::kWarning,
-                   .text = "another [serve], [http] or [[alert]] takes a restart of the daemon"});
+                   .text = "another [serve] or [http] takes a restart of the daemon"});
     }
     scan_.use(next);
   } catch (const Error& error) {

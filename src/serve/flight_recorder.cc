@@ -47,6 +47,11 @@ FlightRecorder::~FlightRecorder() {
   for (auto& [name, one] : recorded_) one.thread.join();
 }
 
+void FlightRecorder::limits_changed() {
+  const std::lock_guard lock(mutex_);
+  taken_.reset();
+}
+
 void FlightRecorder::watch() {
   std::unique_lock lock(mutex_);
   do {
@@ -58,7 +63,8 @@ void FlightRecorder::take_databases() {
   const std::uint64_t change = around_.board.last_change();
   if (change == taken_) return;
   for (auto& [name, one] : recorded_) {
-    if (around_.board.find(name) == nullptr) one.over = true;
+    const auto entry = around_.board.find(name);
+    if (entry == nullptr || around_.limits_of(entry->path) != one.limits) one.over = true;
   }
   for (auto it = recorded_.begin(); it != recorded_.end();) {
     const bool left = it->second.over;
@@ -74,6 +80,7 @@ void FlightRecorder::take_databases() {
     all_there = all_there && entry->exists;
     if (!entry->exists) continue;
     Recorded& one = recorded_[entry->name];
+    one.limits = *limits;
     one.thread = std::thread([this, name = entry->name, path = entry->path, limits, &one] {
       record(name, path, *limits, one.over);
     });

@@ -44,8 +44,11 @@ class FlightRecorder {
   FlightRecorder(const FlightRecorder&) = delete;
   FlightRecorder& operator=(const FlightRecorder&) = delete;
 
+  void limits_changed();  // limits_of is to be asked anew
+
  private:
   struct Recorded {
+    FlightLimits limits = {};
     std::atomic<bool> over = false;  // it left, or we do
     std::thread thread = {};
   };

@@ -18,6 +18,7 @@ struct FlightLimits {
   std::size_t most_bytes = 4 << 20;
   std::chrono::nanoseconds stall = std::chrono::seconds(5);  // a lock that keeps writers out for so long
   std::chrono::nanoseconds apart = std::chrono::minutes(5);  // between two that are worth keeping
+  bool operator==(const FlightLimits&) const = default;
 };
 
 // One report, and what of it decides.

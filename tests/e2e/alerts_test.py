@@ -94,6 +94,40 @@ thresholds = {{ free-disk = "off", disk-used = "off" }}
     return f"{len(receiver.told)} messages, the first after a failure: {first['text'][:90]}"
 
 
+def taken_over(context):
+    """SIGHUP: others are told from now on, and nobody twice; one that could never arrive leaves all as it was."""
+    receiver = Receiver()
+    receiver.fails.clear()
+    path = context.path("app.db")
+    guarded = f"""
+[serve]
+look_every = "200ms"
+[[database]]
+path = "{path}"
+"""
+    alert = lambda name: f'[[alert]]\nname = "{name}"\nsettle = "1s"\nfindings = ["guard.*"]\nwebhook = "{receiver.url}/{name}"\n'
+    served = Serve(context, guarded)
+    served.wait_finding("guard.waiting", database="app.db")
+    served.reload(guarded + alert("first"))
+    receiver.wait("/first", "appeared")
+    seen = len(served.events)
+    served.reload(guarded + alert("first") + alert("second").replace("http://", "ftp://"))
+    refused = served.wait_event("reload.refused", after=seen)
+    check("second" in refused["message"], f"{refused}")
+    served.reload(guarded + alert("first") + alert("second"))
+    receiver.wait("/second", "appeared")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
+    connection.close()
+    receiver.wait("/first", "cleared")
+    receiver.wait("/second", "cleared")
+    told = [(where, notice["reason"]) for where, message in receiver.told for notice in message["notices"]
+            if notice["finding"]["id"] == "guard.waiting"]
+    check(sorted(told) == [(f"/{name}", reason) for name in ("first", "second") for reason in ("appeared", "cleared")], f"{told}")
+    check(not any(event["event"] == "reload.restart" for event in served.events), "told to restart")
+    served.stop(status=None)
+
+
 class Ways:
     """Each way out that an alert has, under three names (day, senior, night), and what came there: ["appeared", …]."""
 
@@ -222,5 +256,6 @@ def refused(context):
 TESTS = [
     Test("a finding is told, escalated twice, over; nothing twice after a restart", told, 15),
     Test("command, webhook and syslog tell what appears, worsens, escalates and ends; not in quiet hours", every_way, 18, 120),
+    Test("SIGHUP takes other alerts over", taken_over, 8),
     Test("alerts that could never arrive are refused", refused, 2),
 ]

@@ -21,8 +21,12 @@ def stall(context):
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
     connection.close()
-    served = Serve(context, f'[serve]\nlook_every = "200ms"\n[[database]]\npath = "{path}"\nrecorder = "5m"\nrecorder_stall = "1s"\n')
+    guarded = f'[serve]\nlook_every = "200ms"\n[[database]]\npath = "{path}"\n'
+    served = Serve(context, guarded)
     served.wait_following("app.db")
+    seen = len(served.events)
+    served.reload(guarded + 'recorder = "5m"\nrecorder_stall = "1s"\n')  # SIGHUP is enough
+    served.wait_event("configured", after=seen)
     holder = context.start([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     holder.stdout.readline()
     kept = served.wait_event("flight.kept", timeout=60)
