@@ -183,8 +183,13 @@ class Serving {
  private:
   void use(const std::shared_ptr<const Configuration>& configuration) {
     in_force_ = configuration;
-    alerts_.use(configuration->alerts);
     recorder_.limits_changed();
+    try {
+      web_.use(configuration->http);
+      alerts_.use(configuration->alerts);
+    } catch (const Error& error) {  // a token's file that went since it was read
+      log_({.event = "warning", .severity = Severity::kWarning, .text = error.what()});
+    }
   }
 
   void wait(milliseconds time, bool for_stop) {

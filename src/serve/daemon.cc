@@ -99,11 +99,12 @@ void Daemon::refuse(const std::string& why) {
 void Daemon::reload() {
   try {
     const auto next = std::make_shared<const Configuration>(around_.load());
-    if (in_force_ && (next->serve.state_folder != in_force_->serve.state_folder ||
-                      next->serve.json_log != in_force_->serve.json_log || next->http != in_force_->http)) {
+    if (in_force_ &&
+        (next->serve.state_folder != in_force_->serve.state_folder ||
+         next->serve.json_log != in_force_->serve.json_log || next->http.listen != in_force_->http.listen)) {
       around_.log({.event = "reload.restart",
                    .severity = Severity::kWarning,
-                   .text = "another [serve] or [http] takes a restart of the daemon"});
+                   .text = "another state_folder, log_format or http.listen takes a restart of the daemon"});
     }
     scan_.use(next);
   } catch (const Error& error) {

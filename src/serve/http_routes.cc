@@ -49,12 +49,15 @@ std::string HttpCall::query(std::string_view name) const {
 }
 
 HttpRoutes::HttpRoutes(AccessRules rules, std::vector<HttpRoute> routes)
-    : rules_(std::move(rules)), routes_(std::move(routes)) {
+    : rules_(std::make_shared<const AccessRules>(std::move(rules))), routes_(std::move(routes)) {
   for (const HttpRoute& route : routes_) patterns_.push_back(parse_target(route.pattern).value().path);
 }
 
+void HttpRoutes::use(AccessRules rules) { rules_ = std::make_shared<const AccessRules>(std::move(rules)); }
+
 HttpAnswer HttpRoutes::dispatch(const HttpRequest& request) const {
-  if (auto refused = refuse_foreign(request, rules_)) return std::move(*refused);
+  const std::shared_ptr<const AccessRules> rules = rules_;
+  if (auto refused = refuse_foreign(request, *rules)) return std::move(*refused);
   auto target = parse_target(request.target);
   if (!target) return problem(400, "the address can't be read");
   const std::string method = request.method == "HEAD" ? "GET" : request.method;
@@ -67,11 +70,11 @@ HttpAnswer HttpRoutes::dispatch(const HttpRequest& request) const {
       others += (others.empty() ? "" : ", ") + route.method;
       continue;
     }
-    if (!allowed(route.need, request, rules_)) return refusal(route.need, rules_);
+    if (!allowed(route.need, request, *rules)) return refusal(route.need, *rules);
     return route.answer({.request = request,
                          .target = std::move(*target),
                          .captured = std::move(*captured),
-                         .may_ask = may_ask(request, rules_)});
+                         .may_ask = may_ask(request, *rules)});
   }
   if (others.empty())
     return problem(404, "nothing is at this address", "docs/openapi.json lists what there is");

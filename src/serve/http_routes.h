@@ -2,8 +2,10 @@
 // permission, in this order. Pure: values in, values out.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +47,7 @@ HttpAnswer answer_or_problem(const std::function<HttpAnswer()>& make);
 class HttpRoutes {
  public:
   HttpRoutes(AccessRules rules, std::vector<HttpRoute> routes);
+  void use(AccessRules rules);  // from the next request on; from any thread
 
   // Never throws: what goes wrong is a problem document.
   HttpAnswer answer(const HttpRequest& request) const;
@@ -54,7 +57,7 @@ class HttpRoutes {
  private:
   HttpAnswer dispatch(const HttpRequest& request) const;
 
-  AccessRules rules_;
+  std::atomic<std::shared_ptr<const AccessRules>> rules_;
   std::vector<HttpRoute> routes_;
   std::vector<std::vector<std::string>> patterns_;  // of each route, its parts
 };

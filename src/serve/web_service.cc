@@ -65,6 +65,10 @@ WebService::~WebService() {
   server_.reset();
 }
 
+void WebService::use(const HttpSettings& settings) {
+  if (settings.listen == options_.settings.listen) routes_->use(access_rules(settings));
+}
+
 void WebService::close_door() { server_->close_door(); }
 
 std::string WebService::address() const {

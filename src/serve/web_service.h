@@ -39,6 +39,10 @@ class WebService {
   WebService(const WebService&) = delete;
   WebService& operator=(const WebService&) = delete;
 
+  // Its hosts and the token that its file holds now; nothing where it would listen elsewhere, which takes a
+  // new one. Throws as access_rules().
+  void use(const HttpSettings& settings);
+
   std::string address() const;  // "http://127.0.0.1:7070"
   void close_door();            // as HttpServer::close_door()
 

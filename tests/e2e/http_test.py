@@ -195,6 +195,28 @@ def strangers(context):
         check("token" in said and "hint:" in said, f"open to all: {said!r}")
 
 
+def taken_over(context):
+    """SIGHUP: another token and other hosts are in force, the old ones no longer; a bad token leaves all as it was."""
+    path, token = make(context), pathlib.Path(context.path("token"))
+    token.touch(0o600)
+    token.write_text(TOKEN)
+    guarded = lambda host: f'[http]\nlisten = "127.0.0.1:0"\ntoken_file = "{token}"\nhosts = ["{host}"]\n[[database]]\npath = "{path}"\n'
+    served = Serve(context, guarded("old.example"))
+    served.wait_following("app.db")
+    status = lambda word, host: ask(served.address, "/api/v1/databases", headers={"Authorization": f"Bearer {word}", "Host": host}).status
+    check((status(TOKEN, "old.example"), status(TOKEN, "new.example")) == (200, 403), "as it began")
+    for text, event in (("short", "reload.refused"), (TOKEN[::-1], "configured")):
+        token.write_text(text)
+        seen = len(served.events)
+        served.reload(guarded("new.example"))
+        served.wait_event(event, after=seen)
+        if event == "reload.refused":
+            check((status(TOKEN, "old.example"), status("short", "new.example")) == (200, 403), "a bad token was taken over")
+    asked = [status(word, host) for word, host in ((TOKEN[::-1], "new.example"), (TOKEN, "new.example"), (TOKEN[::-1], "old.example"))]
+    check(asked == [200, 401, 403], f"the new token, the old one, an old host: {asked}")
+    served.stop()
+
+
 def metrics(context):
     """promtool finds nothing in /metrics, the rules are sound, and each alert fires and clears in its test."""
     promtool = prometheus_program("promtool")
@@ -237,5 +259,6 @@ TESTS = [
     Test("files called anything are guarded, asked for and measured", odd_names, 6),
     Test("changes are told as they happen, and after a gap", changes, 6),
     Test("who may not ask is refused", strangers, 4),
+    Test("SIGHUP takes another token and other hosts over", taken_over, 4),
     Test("promtool finds nothing in metrics and rules; each alert fires and clears", metrics, 6),
 ]
