@@ -28,6 +28,11 @@ bool is_live(const fs::path& file) {
   return false;
 }
 
+// Of some tables as SQL, not verified, nobody counted pages.
+bool holds_nothing(const CopyRecord& record) {
+  return record.pages == 0 && (record.tables.empty() || record.verified_at);
+}
+
 void read_what_is_known(CopyEntry& entry) {
   try {
     entry.record = read_record(entry.path);
@@ -40,6 +45,8 @@ void read_what_is_known(CopyEntry& entry) {
   if (entry.record->file_bytes != entry.bytes) {
     entry.trouble =
         fmt::format("{} long, was {}", format_size(entry.bytes), format_size(entry.record->file_bytes));
+  } else if (holds_nothing(*entry.record)) {
+    entry.trouble = "it is empty";
   }
 }
 

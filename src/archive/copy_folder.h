@@ -17,7 +17,8 @@ struct CopyEntry {
   std::uint64_t bytes = 0;
   WallTime time{};  // of the snapshot: the record's, else the name's, else the file's
   std::optional<CopyRecord> record = {};
-  std::string trouble = {};  // what the record or the file's size says against it; empty: nothing
+  // What the record or the file's size says against it; empty: nothing. A copy without a page is none.
+  std::string trouble = {};
   // It was verified when it was made and has the size that it had then.
   bool verified() const { return record && record->verified_at && trouble.empty(); }
   bool whole() const { return record ? record->tables.empty() : name.whole; }

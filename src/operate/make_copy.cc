@@ -21,6 +21,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/time_text.h"
+#include "operate/source_file.h"
 #include "sqlite/sql_script.h"
 
 namespace litewright {
@@ -117,9 +118,19 @@ class Maker {
     finish_sql();
   }
 
+  // SQLite takes a file with less than a page for a database without tables.
+  void require_pages(const PageSnapshot& snapshot) const {
+    if (snapshot.page_count() > 0) return;
+    throw Error(
+        ErrorCode::kDamaged,
+        fmt::format("{} has no whole page: there is nothing to copy", request_.database.string()),
+        fmt::format("restore it: litewright restore '{0}', or with --from COPY", request_.database.string()));
+  }
+
   // The only time that the live database is read.
   void take_pages(DurableFile& into) {
     PageSnapshot snapshot(request_.database.string(), clock_);
+    require_pages(snapshot);
     require_room(folder_of(request_.file), std::uint64_t{snapshot.page_count()} * snapshot.page_size());
     const CopyProgress progress = stage("copy");
     const PagesSummary pages = copy_pages(snapshot, into, [&](std::uint64_t done, std::uint64_t all) {
@@ -141,6 +152,7 @@ class Maker {
   // Some tables: as SQL, or as a database made by executing that.
   void copy_tables() {
     PageSnapshot snapshot(request_.database.string(), clock_);
+    require_pages(snapshot);
     report_.wal = snapshot.wal();
     report_.record.taken_at = snapshot.taken_at();
     const auto meanwhile = [&](std::uint64_t rows) {
@@ -318,6 +330,7 @@ fs::path name_copy_in_folder(const fs::path& folder, const MakeCopyRequest& requ
 
 CopyReport make_copy(const MakeCopyRequest& request, const Clock& clock) {
   require_free_name(request.file);
+  require_database_source(request.database, Beside::kMayMend);
   std::error_code missing;
   if (fs::is_directory(folder_of(request.file), missing))
     remove_abandoned_temporaries(folder_of(request.file));

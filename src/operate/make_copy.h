@@ -41,9 +41,10 @@ struct CopyReport {
   std::chrono::duration<double> seconds{};
 };
 
-// Throws Error{kCantCreate} where the file exists or its folder doesn't, Error{kLocked} at the ceiling,
-// Error{kDamaged} where the copy is not sound or does not read back as what was read. Whatever happens before
-// the end leaves nothing but, after a kill, a hidden temporary that the next copy into the folder removes.
+// Throws what require_database_source() throws, Error{kCantCreate} where the file exists or its folder
+// doesn't, Error{kLocked} at the ceiling, Error{kDamaged} where the database has no page, or the copy is not
+// sound or does not read back as what was read. Whatever happens before the end leaves nothing but, after a
+// kill, a hidden temporary that the next copy into the folder removes.
 CopyReport make_copy(const MakeCopyRequest& request, const Clock& clock);
 
 // A name in `folder` that is free now, for a copy taken at `now`.

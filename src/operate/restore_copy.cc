@@ -23,7 +23,7 @@ void read_into(const CopyEntry& copy, DurableFile& out, CopyCheck check, const C
                UnpackedCopy& content) {
   content = unpack_copy(copy.path, &out, progress);
   if (copy.record) hold_against_record(content, *copy.record, copy.path);
-  if (content.pages.pages == 0 && !copy.record) {
+  if (content.pages.pages == 0) {
     throw Error(ErrorCode::kDamaged, copy.path.string() + " holds no database: it is empty");
   }
   try {

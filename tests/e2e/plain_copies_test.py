@@ -270,6 +270,34 @@ def damaged_source(context):
     check(context.command("log", context.folder, "--json").json["copies"][0]["verified"] is False, "it passes for verified")
 
 
+def emptied_source(context):
+    """No copy of what is empty or torn; empty ones that an earlier version made are never taken for the newest good one."""
+    database, folder = make_database(context, rows=50), context.path("copies")
+    os.mkdir(folder)
+    good = context.command("backup", database, "--to", folder, "--json").json["file"]
+    whole = open(database, "rb").read()
+    for size, status in ((0, 64), (50, 65), (600, 65)):
+        open(database, "wb").write(whole[:size])
+        for words in (("--to", folder), ("--to", context.path("x.sql.gz")), ("--to", context.path("x.db"), "--no-verify"), ()):
+            answer = context.command("backup", database, *words, status=status)
+            check("litewright restore" in answer.stderr, f"{words}: says not what to do: {answer.stderr!r}")
+        check(os.path.getsize(database) == size, "the file changed")
+    check(len(os.listdir(folder)) == 2 and not glob.glob(context.path("x.*")), f"a copy was made: {os.listdir(context.folder)}")
+
+    empty = good.replace("_manual_", "_older_")
+    subprocess.run(["gzip", "-c"], stdin=subprocess.DEVNULL, stdout=open(empty, "wb"), check=True)
+    record = json.load(open(good + ".json"))
+    record |= {"label": "older", "taken_at": "2099-01-01T00:00:00Z", "bytes": os.path.getsize(empty), "page_size": 0, "pages": 0}
+    json.dump(record, open(empty + ".json", "w"))
+    rows = context.command("log", folder, "--json", status=2).json["copies"]
+    check([row["verified"] for row in rows] == [True, False], rows)
+    context.command("prune", folder, "--keep-last", "1")
+    check(os.path.exists(good), "an empty copy pushed the good one out")
+    context.command("restore", database, "--from", folder, status=65)
+    report = context.command("restore", database, "--from", folder, "--fall-back", "--json").json
+    check(report["from"] == good and open(database, "rb").read() == whole, report)
+
+
 def foreign_collation(context):
     """Collations and functions that only the application has: pages can be copied and checked, SQL can't be loaded."""
     database = context.path("app.db")
@@ -430,6 +458,7 @@ TESTS = [Test(f"a copy in each form gives the database again, {kind}", each_form
     Test("a damaged copy is found and never restored", damaged, 25, 300),
     Test("what can't be copied is refused and leaves nothing", refused, 15),
     Test("a damaged database gives no copy that passes for a good one", damaged_source, 15),
+    Test("an emptied database gives no copy, and old empty copies push no good one out", emptied_source, 10),
     Test("a database with the application's own collations can be copied", foreign_collation, 10),
     Test("a full disk gives an error and no half copy", disk_full, 20, 90),
     Test("a killed copy leaves nothing under its name", killed, 25, 120),
