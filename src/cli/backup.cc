@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/plain_copies.h"
 #include "operate/followable.h"
+#include "operate/source_file.h"
 
 namespace litewright {
 namespace {
@@ -104,6 +105,7 @@ BackupOutcome make_point(const Invocation& invocation, const ArchivePlace& place
   auto owner = OwnerClient::connect(*place.store);
   if (owner) return ask_owner(*owner, name, invocation.flag("anew"));
   require_followable(place.database);
+  require_whole_source(place.database, invocation.session.clock);
   const Catalogue before = Catalogue::load(*place.store);
   const BackupOutcome outcome = make_backup(invocation, place, name);
   read_back(place, before);
@@ -173,7 +175,8 @@ Command backup_command() {
                     {"litewright backup app.db --to /backup --label daily",
                      "/backup/app_backup_daily_20251105_143022.db.zst"},
                     {"litewright backup app.db --to settings.sql --table settings", "one table, as SQL"}},
-       .exit_statuses = {{65, "--to: the copy is not sound: it was not kept"},
+       .exit_statuses = {{65,
+                          "the database is none or was cut off, or its copy is not sound: nothing was kept"},
                          {73, "--to: the file exists, or its folder doesn't"},
                          {75, "--to: the copy would have pinned more of the WAL than --wal-ceiling"}},
        .run = run_backup});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +13,7 @@
 #include "format/database_header.h"
 #include "format/journal.h"
 #include "format/wal.h"
+#include "sqlite/page_snapshot.h"
 
 namespace litewright {
 namespace {
@@ -57,6 +59,36 @@ bool has_warm_journal(const fs::path& database) {
                   name));
 }
 
+// Nothing: it is not shorter.
+struct CutOff {
+  std::uint64_t wanted = 0, there = 0;
+  std::uint32_t pages = 0, page_size = 0;
+};
+std::optional<CutOff> shorter_than_header_says(const fs::path& database) {
+  const FileDescriptor file = open_file(database, O_RDONLY);
+  std::array<std::byte, kDatabaseHeaderBytes> buffer{};
+  const std::size_t length = pread_fully(file.get(), buffer, 0, database.string());
+  const auto header = parse_database_header(Bytes(buffer).first(length));
+  struct stat status{};
+  if (!header || !header->page_count() || ::fstat(file.get(), &status) != 0) return std::nullopt;
+  const CutOff cut{.wanted = std::uint64_t{*header->page_count()} * header->page_size,
+                   .there = static_cast<std::uint64_t>(status.st_size),
+                   .pages = *header->page_count(),
+                   .page_size = header->page_size};
+  return cut.there < cut.wanted ? std::optional(cut) : std::nullopt;
+}
+
+// Under a lock, so that a transaction under way is not taken for damage.
+bool sqlite_reads(const fs::path& database, const Clock& clock) {
+  try {
+    PageSnapshot(database.string(), clock);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    return false;
+  }
+}
+
 }  // namespace
 
 void require_database_source(const fs::path& database, Beside beside) {
@@ -72,6 +104,16 @@ void require_database_source(const fs::path& database, Beside beside) {
   }
   throw Error(ErrorCode::kDamaged,
               fmt::format("{}: {} (byte {})", database.string(), header.error().what, header.error().offset),
+              fmt::format("restore it: litewright restore '{}', or with --from COPY", database.string()));
+}
+
+void require_whole_source(const fs::path& database, const Clock& clock) {
+  const auto cut = shorter_than_header_says(database);
+  if (!cut || has_wal_frames(database) || has_warm_journal(database) || sqlite_reads(database, clock)) return;
+  throw Error(ErrorCode::kDamaged,
+              fmt::format("{} is cut off: its header says {} pages of {} bytes, {}, and the file has {}",
+                          database.string(), cut->pages, cut->page_size, format_size(cut->wanted),
+                          format_size(cut->there)),
               fmt::format("restore it: litewright restore '{}', or with --from COPY", database.string()));
 }
 

@@ -71,5 +71,16 @@ TEST_F(SourceFile, TheWalBesideAnEmptyFileIsLeftAlone) {
   EXPECT_EQ(fs::file_size(empty + "-wal"), 5000);
 }
 
+TEST_F(SourceFile, OneShorterThanItsHeaderSaysIsRefused) {
+  const std::string path = database("app.db");
+  EXPECT_NO_THROW(require_whole_source(path, SystemClock()));
+  fs::resize_file(path, 300'000);  // within a page
+  EXPECT_EQ(code_of([&] { require_whole_source(path, SystemClock()); }), ErrorCode::kDamaged);
+  fs::resize_file(path, 4096 * 50);
+  EXPECT_EQ(code_of([&] { require_whole_source(path, SystemClock()); }), ErrorCode::kDamaged);
+  file("app.db-wal", 5000);
+  EXPECT_NO_THROW(require_whole_source(path, SystemClock())) << "the WAL may hold the rest";
+}
+
 }  // namespace
 }  // namespace litewright

@@ -298,6 +298,18 @@ def emptied_source(context):
     check(report["from"] == good and open(database, "rb").read() == whole, report)
 
 
+def cut_off(context):
+    """Shorter than its header says: no point that passes for one of it, and the good one stays the newest."""
+    database = make_database(context)
+    context.command("backup", database)
+    before = context.command("log", database, "--json").json["commits"]
+    for size in (os.path.getsize(database) // 3, os.path.getsize(database) // 2 // 4096 * 4096):
+        os.truncate(database, size)
+        answer = context.command("backup", database, status=65)
+        check("cut off" in answer.stderr and "litewright restore" in answer.stderr, answer.stderr)
+    check(context.command("log", database, "--json").json["commits"] == before, "it was archived")
+
+
 def foreign_collation(context):
     """Collations and functions that only the application has: pages can be copied and checked, SQL can't be loaded."""
     database = context.path("app.db")
@@ -459,6 +471,7 @@ TESTS = [Test(f"a copy in each form gives the database again, {kind}", each_form
     Test("what can't be copied is refused and leaves nothing", refused, 15),
     Test("a damaged database gives no copy that passes for a good one", damaged_source, 15),
     Test("an emptied database gives no copy, and old empty copies push no good one out", emptied_source, 10),
+    Test("a database that was cut off is not archived", cut_off, 5),
     Test("a database with the application's own collations can be copied", foreign_collation, 10),
     Test("a full disk gives an error and no half copy", disk_full, 20, 90),
     Test("a killed copy leaves nothing under its name", killed, 25, 120),
