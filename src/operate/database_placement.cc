@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -123,6 +124,17 @@ std::vector<std::string> put_in_place(DurableFile& file, const fs::path& target,
 std::optional<std::string> keep_file_aside(const fs::path& file, WallTime now) {
   std::string name = free_name(file, now, "restore");
   return keep(file, name) ? std::optional(std::move(name)) : std::nullopt;
+}
+
+bool is_kept_aside(std::string_view file_name) {
+  constexpr std::string_view kMark = ".before-";
+  const std::size_t mark = file_name.rfind(kMark);
+  if (mark == std::string_view::npos || mark == 0) return false;
+  std::string shape(file_name.substr(mark + kMark.size()));  // rows-20261128T213000.250Z.db
+  const std::size_t why = shape.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
+  std::ranges::replace_if(shape, [](char c) { return c >= '0' && c <= '9'; }, '0');
+  return why > 0 && why != std::string::npos && shape.substr(why).starts_with("-00000000T000000") &&
+         shape.find('Z', why) != std::string::npos;
 }
 
 }  // namespace litewright

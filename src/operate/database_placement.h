@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -30,5 +31,9 @@ std::vector<std::string> put_in_place(DurableFile& file, const std::filesystem::
 // Keeps one file as FILE.before-restore-TIME, at no moment without a name; the new name, or nullopt where
 // there is no such file. The folder is not synced.
 std::optional<std::string> keep_file_aside(const std::filesystem::path& file, WallTime now);
+
+// Whether a file was given its name so, or is the copy APP.db.before-WHY-TIME.db that a command made before
+// it changed the database.
+bool is_kept_aside(std::string_view file_name);
 
 }  // namespace litewright

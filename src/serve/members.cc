@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <set>
 
+#include "archive/copy_record.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "operate/database_placement.h"
 #include "sqlite/database_url.h"
 
 namespace litewright {
@@ -63,6 +65,17 @@ std::vector<std::string> files_of_directory(const std::string& directory) {
   return files;
 }
 
+// A plain copy with its record beside it, or what a command kept aside: nobody writes to it, and it has what
+// it is kept for only as long as nobody does.
+bool is_own_copy(const fs::path& file) {
+  if (is_kept_aside(file.filename().string())) return true;
+  try {
+    return read_record(file).has_value();
+  } catch (const Error&) {
+    return false;  // somebody else's .json
+  }
+}
+
 class Members {
  public:
   explicit Members(const std::shared_ptr<const Configuration>& configuration)
@@ -97,7 +110,7 @@ class Members {
     for (const std::string& found :
          by_glob ? files_of_glob(settings.glob) : files_of_directory(settings.directory)) {
       const std::string path = resolved(found);
-      if (!paths_.insert(path).second) continue;
+      if (is_own_copy(found) || !paths_.insert(path).second) continue;
       const std::string name = by_glob && found.starts_with(fixed) ? found.substr(fixed.size())
                                                                    : fs::path(found).filename().string();
       add(names_.contains(name) ? path : name, path, settings);

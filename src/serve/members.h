@@ -1,5 +1,5 @@
 // Which databases a configuration means at this moment: those named by path, and what its globs and
-// directories hold now. Nothing is opened (FACTS 7).
+// directories hold now, without the copies that our own commands made. No database is opened (FACTS 7).
 #pragma once
 
 #include <memory>

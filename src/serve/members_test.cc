@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "archive/copy_record.h"
 #include "base/test_folder.h"
 #include "base/thrown_error_test.h"
 
@@ -65,6 +66,23 @@ TEST_F(MembersTest, ADirectoryMeansWhatIsNamedAsADatabaseInIt) {
             (Words{"a.sqlite ROOT/d/a.sqlite ROOT/d/a.sqlite-archive",
                    "b.sqlite3 ROOT/d/b.sqlite3 ROOT/d/b.sqlite3-archive",
                    "c.db3 ROOT/d/c.db3 ROOT/d/c.db3-archive"}));
+}
+
+TEST_F(MembersTest, CopiesThatOurCommandsMadeAreNoneUnlessNamedByPath) {
+  for (const char* name :
+       {"d/app.db", "d/before-noon.db", "d/other.db", "d/app.db.before-rows-20261128T213000.250Z.db",
+        "d/app.db.before-restore-20261128T213000Z", "d/app.db.before-reset-20261128T213000Z-2"}) {
+    file(name);
+  }
+  const std::string copy = file("d/app_backup_manual_20261128_213000.db");
+  write_record(copy, {.database = "app.db", .file_bytes = 1});
+  std::ofstream(folder_.path("d/other.db.json")) << "{}";
+  const Words wanted = {"app.db ROOT/d/app.db ROOT/d/app.db-archive",
+                        "before-noon.db ROOT/d/before-noon.db ROOT/d/before-noon.db-archive",
+                        "other.db ROOT/d/other.db ROOT/d/other.db-archive"};
+  EXPECT_EQ(members("[[database]]\ndirectory = \"ROOT/d\"\n"), wanted);
+  EXPECT_EQ(members("[[database]]\nglob = \"ROOT/d/*[bZ2]\"\n"), wanted);
+  EXPECT_EQ(members("[[database]]\npath = \"" + copy + "\"\n").size(), 1);
 }
 
 TEST_F(MembersTest, EachFileOnceTheOneNamedByPathFirst) {
