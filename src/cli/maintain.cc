@@ -123,6 +123,12 @@ nlohmann::ordered_json maintain_document(const ArchivePlace& place, const std::s
 
 std::string maintain_point_before(const Invocation& invocation, const std::string& purpose) {
   if (invocation.flag("no-restore-point")) return "";
+  const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
+  {
+    // Whoever keeps writers out now would let nothing be changed: then the point would be for nothing.
+    Connection connection(place.database.string(), {.mode = OpenMode::kReadWrite});
+    const WriteTurn turn(connection, invocation.session.clock, maintain_patience(invocation, place));
+  }
   std::string way_back = make_point_before(invocation, purpose);
   invocation.session.output.line("to go back: " + way_back);
   return way_back;

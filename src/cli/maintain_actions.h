@@ -32,7 +32,8 @@ std::string seconds_text(std::chrono::duration<double> seconds);
 nlohmann::ordered_json maintain_document(const ArchivePlace& place, const std::string& action);
 
 // Makes a point to go back to, unless --no-restore-point, and says how: nothing is changed before it is
-// there.
+// there. For what is known to change something, and without a connection to the database (FACTS 7). Throws
+// Error{kLocked} as WriteTurn does: no point is made then.
 std::string maintain_point_before(const Invocation& invocation, const std::string& purpose);
 
 }  // namespace litewright

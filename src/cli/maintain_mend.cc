@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/time_text.h"
@@ -66,6 +67,16 @@ nlohmann::ordered_json outcome_json(const OrphanOutcome& outcome) {
           {"gone", outcome.gone},
           {"rows", outcome.rows}};
 }
+
+std::vector<OrphanOutcome> mend_all(const std::string& path, const Clock& clock,
+                                    const std::vector<OrphanKey>& keys, const OrphanOptions& options) {
+  std::vector<OrphanOutcome> outcomes;
+  Connection connection(path, {.mode = OpenMode::kReadWrite});
+  for (const OrphanKey& key : keys) outcomes.push_back(mend_orphans(connection, clock, key, options));
+  return outcomes;
+}
+
+bool can_be_mended(const OrphanOutcome& outcome) { return outcome.found > outcome.pointed_at; }
 
 std::uint64_t orphans_left(const Invocation& invocation, const std::string& path) {
   const Clock& clock = invocation.session.clock;
@@ -139,18 +150,20 @@ int run_maintain_orphans(const Invocation& invocation) {
                         .stop = [&stop] { return stop.requested(); }};
   const auto keys = find_orphan_keys(path, session.clock, invocation.value("table").value_or(""));
   const bool list = options.action == Action::kList;
-  const std::string way_back = list || keys.empty() ? "" : maintain_point_before(invocation, "orphans");
-  nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  bool stopped = false;
-  {
-    Connection connection(path, {.mode = OpenMode::kReadWrite});
-    for (const OrphanKey& key : keys) {
-      const OrphanOutcome outcome = mend_orphans(connection, session.clock, key, options);
-      print_outcome(session.output, outcome, options.action);
-      results.push_back(outcome_json(outcome));
-      stopped |= outcome.stopped;
-    }
+  options.look_only = true;
+  std::vector<OrphanOutcome> outcomes = mend_all(path, session.clock, keys, options);
+  std::string way_back;
+  if (!list && std::ranges::any_of(outcomes, can_be_mended)) {
+    way_back = maintain_point_before(invocation, "orphans");
+    options.look_only = false;
+    outcomes = mend_all(path, session.clock, keys, options);
   }
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  for (const OrphanOutcome& outcome : outcomes) {
+    print_outcome(session.output, outcome, options.action);
+    results.push_back(outcome_json(outcome));
+  }
+  const bool stopped = std::ranges::any_of(outcomes, &OrphanOutcome::stopped);
   if (keys.empty()) session.output.line("every row's parent exists");
   const std::uint64_t left = list || keys.empty() ? 0 : orphans_left(invocation, path);
   if (left > 0) session.output.line(fmt::format("{} rows still point at nothing", left));

@@ -41,6 +41,17 @@ void print_outcome(Output& output, const RowArchiveOutcome& outcome, const std::
   if (outcome.taken_back > 0) output.line("  an interrupted batch was taken back and done anew");
 }
 
+RowArchiveOutcome run_once(const Session& session, const std::string& database, const RowTable& table,
+                           const RowArchiveRequest& request) {
+  Connection connection(database, {.mode = OpenMode::kReadWrite});
+  return archive_rows(connection, session.clock, table, request);
+}
+
+// A batch in `file` whose deletion nobody confirmed is settled though no row has to go.
+bool has_work(const RowArchiveOutcome& looked, RowStore* store) {
+  return looked.found > looked.pointed_at || (store != nullptr && store->unconfirmed());
+}
+
 }  // namespace
 
 int run_maintain_rows(const Invocation& invocation) {
@@ -63,9 +74,12 @@ int run_maintain_rows(const Invocation& invocation) {
   std::string where = file.value_or("");
   if (!file)
     where = request.same_database_table = invocation.value("into").value_or(table.table + "_archive");
+  const bool dry_run = request.dry_run;
+  request.dry_run = true;
+  RowArchiveOutcome outcome = run_once(session, path, table, request);
+  request.dry_run = dry_run;
   std::unique_ptr<RowStore> store;
-  const std::string way_back = request.dry_run ? "" : maintain_point_before(invocation, "rows");
-  if (file && !request.dry_run) {
+  if (file && !dry_run && (has_work(outcome, nullptr) || std::filesystem::exists(*file))) {
     store = open_row_store({.file = *file,
                             .table = invocation.value("into").value_or(""),
                             .database = path,
@@ -73,10 +87,10 @@ int run_maintain_rows(const Invocation& invocation) {
                            table);
     request.store = store.get();
   }
-  RowArchiveOutcome outcome;
-  {
-    Connection connection(path, {.mode = OpenMode::kReadWrite});
-    outcome = archive_rows(connection, session.clock, table, request);
+  std::string way_back;
+  if (!dry_run && has_work(outcome, store.get())) {
+    way_back = maintain_point_before(invocation, "rows");
+    outcome = run_once(session, path, table, request);
   }
   print_outcome(session.output, outcome, table.table, where, request.dry_run);
   nlohmann::ordered_json document = maintain_document(place, "rows");

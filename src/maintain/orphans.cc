@@ -61,7 +61,7 @@ class Mending {
     connection_.execute("PRAGMA foreign_keys=OFF");
     run_sql("DROP TABLE IF EXISTS temp.litewright_orphan");
     find();
-    if (options_.action == Action::kList || outcome_.found == 0) return outcome_;
+    if (options_.action == Action::kList || options_.look_only || outcome_.found == 0) return outcome_;
     run_sql("DROP TABLE IF EXISTS temp.litewright_batch");
     run_sql("CREATE TEMP TABLE litewright_batch AS SELECT * FROM temp.litewright_orphan WHERE 0");
     const auto last = static_cast<std::int64_t>(outcome_.found);

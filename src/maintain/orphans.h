@@ -37,6 +37,7 @@ struct OrphanKey {
 struct OrphanOptions {
   enum class Action : std::uint8_t { kList, kDelete, kNull, kSetAside };
   Action action = Action::kList;
+  bool look_only = false;            // refuse and find as the action would, and change nothing
   std::string set_aside_table = {};  // made where it does not exist
   std::string time = {};             // ISO 8601: stored with rows set aside
   std::size_t batch_rows = 500;

@@ -115,6 +115,38 @@ def point_in_archive(context):
     check(rows(out, "SELECT count(*) FROM c") == [(5,)], "the point is not what was before")
 
 
+def no_point_for_nothing(context):
+    """What is refused, finds nothing to change or waits in vain leaves no copy and no named point behind."""
+    path = family(context)
+    run_sql(path, "CREATE TABLE dated(id INTEGER PRIMARY KEY, at TEXT); INSERT INTO dated VALUES(1, '2020-01-01'); CREATE INDEX i ON dated(at)")
+    run_sql(path, "INSERT INTO strict_c VALUES(8)")
+    holder = sqlite3.connect(path, isolation_level=None)
+
+    def each():
+        archive = ("maintain", path, "rows", "archive", "dated", "--older-than", "1d")
+        context.command(*archive, "--column", "nosuch", status=64)
+        context.command(*archive, "--column", "at", "--into", "c", status=64)
+        for to in ((), ("--to", context.path("rows.csv")), ("--to", context.path("rows.db"))):
+            context.command("maintain", path, "rows", "archive", "dated", "--column", "at", "--before", "2000-01-01", *to)
+        context.command("maintain", path, "orphans", "--table", "strict_c", "--null", status=64)
+        context.command("maintain", path, "orphans", "--table", "tree", "--delete", status=1)  # pointed at: left
+        holder.execute("BEGIN IMMEDIATE")
+        for words in (("reindex",), ("rows", "archive", "dated", "--column", "at", "--older-than", "1d"),
+                      ("orphans", "--table", "c", "--delete")):
+            answer = context.command("maintain", path, *words, "--wait", "100ms", status=75)
+            check("holds the write lock" in answer.stderr, answer.stderr)
+        holder.execute("ROLLBACK")
+        left = [name for name in os.listdir(context.folder) if "before-" in name or name.startswith("rows.")]
+        check(not left, f"left behind: {left}")
+
+    each()
+    context.command("backup", path)
+    each()
+    named = [row for row in context.command("log", path, "--json").json["commits"] if row.get("names")]
+    holder.close()
+    check(not named, f"points for nothing: {named}")
+
+
 INDEXED = """
 PRAGMA page_size=1024; PRAGMA auto_vacuum=%s; PRAGMA journal_mode=%s;
 CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT UNIQUE, b INTEGER, c);
@@ -283,6 +315,7 @@ TESTS = [
     Test("orphans are set aside, deleted, set to NULL, and nothing else is touched", each_action, 3),
     Test("maintain orphans refuses what can't be, and waits within bounds", refuses, 3),
     Test("the point before a mending is in the archive where there is one", point_in_archive, 3),
+    Test("maintain leaves no point behind where nothing is changed", no_point_for_nothing, 8),
     Test("maintain reindex mends the index that lacks a row, and no other", reindex_row_missing, 3),
     Test("maintain reindex mends an index with a garbled page", reindex_garbled_page, 4),
     Test("maintain reindex says so where rows forbid it", reindex_equal_keys, 2),
