@@ -196,7 +196,7 @@ TEST(RestoreDatabase, AProbeIsAskedOnTheRestoredFileBeforeItTakesItsPlace) {
   request.probe = "SELECT x FROM t WHERE x = 42";
   expect_refused(database, request, ErrorCode::kDamaged, "the probe gave no row");
   request.probe = "SELECT x FROM nowhere";
-  expect_refused(database, request, ErrorCode::kIo, "no such table");
+  expect_refused(database, request, ErrorCode::kUsage, "no such table");
 }
 
 TEST(RestoreDatabase, GoesToANewFileBesideTheLiveOne) {

@@ -54,6 +54,30 @@ std::string run_quick_check(Connection& connection, const std::filesystem::path&
   return lacking;
 }
 
+Error wrong_probe(const std::string& why, const std::string& sql) {
+  return {ErrorCode::kUsage, fmt::format("the probe can't be run, {}: {}", why, sql),
+          "a probe is one query that reads: --probe 'SELECT count(*) FROM orders'   (what tables there are: "
+          "litewright tables DB)"};
+}
+
+// SQLite's plain "this SQL is wrong": no hint is known to it.
+bool is_wrong_sql(const Error& error) { return error.code() == ErrorCode::kIo && error.hint().empty(); }
+
+std::string run_probe(Connection& connection, const std::string& sql) {
+  try {
+    Statement probe = connection.prepare(sql);
+    if (probe.column_count() == 0) throw wrong_probe("a probe only reads", sql);
+    if (probe.has_more_sql()) throw wrong_probe("it is more than one statement", sql);
+    if (probe.step()) return probe.text(0);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kPermission) throw wrong_probe("a probe only reads", sql);
+    if (!is_wrong_sql(error)) throw;
+    const std::string reason = error.what();
+    throw wrong_probe(reason.starts_with(sql + ": ") ? reason.substr(sql.size() + 2) : reason, sql);
+  }
+  throw Error(ErrorCode::kDamaged, fmt::format("the probe gave no row: {}", sql));
+}
+
 }  // namespace
 
 RestoredVerdict check_restored(const std::filesystem::path& file, const RestoredCheck& wanted) {
@@ -65,11 +89,7 @@ RestoredVerdict check_restored(const std::filesystem::path& file, const Restored
     verdict.quick_check = verdict.not_checked.empty();
   }
   if (!wanted.probe) return verdict;
-  Statement probe = connection.prepare(*wanted.probe);
-  if (!probe.step()) {
-    throw Error(ErrorCode::kDamaged, fmt::format("the probe gave no row: {}", *wanted.probe));
-  }
-  verdict.probe = probe.text(0);
+  verdict.probe = run_probe(connection, *wanted.probe);
   return verdict;
 }
 

@@ -21,7 +21,7 @@ struct RestoredVerdict {
 // What only the application has (functions, collations, modules; a schema that a newer SQLite wrote) is no
 // fault of the file, which is proven by its checksum: quick_check is then left out, as far as it needs that.
 // The file must be one that nobody else changes: it is opened without locks, and neither -wal nor -shm is
-// looked at or made. Throws Error{kDamaged} where a check fails.
+// looked at or made. Throws Error{kDamaged} where a check fails, Error{kUsage} for a probe that is no query.
 RestoredVerdict check_restored(const std::filesystem::path& file, const RestoredCheck& wanted);
 
 // False: SQLite can't look inside (a SQLCipher database): only its checksum can be held against anything.

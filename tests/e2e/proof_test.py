@@ -36,6 +36,12 @@ def drilled(context):
     drill = ("verify", database, "--drill", "--into", scratch)
     failed = context.command(*drill, "--probe", "SELECT 1 WHERE 0", "--json", status=CRITICAL)
     check("gave no row" in failed.stdout, f"it said {failed.stdout!r}")
+    for probe, says in (("SELECT * FROM nosuch", "no such table: nosuch"), ("DELETE FROM t", "only reads"), ("", "only reads"),
+                        ("INSERT INTO t(payload) VALUES(1) RETURNING 1", "only reads"), ("SELECT 1; DELETE FROM t", "one statement")):
+        for words in (drill, ("restore", database, "-o", context.path("never.db"))):
+            wrong = context.command(*words, "--probe", probe, status=64)
+            check(says in wrong.stderr and "hint:" in wrong.stderr, f"{probe}: {wrong.stderr!r}")
+    check(not os.path.exists(context.path("never.db")), "restored though the probe can't be run")
     check(context.command("log", database, "--json").json["proofs"] == [], "a failed drill was recorded")
     proof = context.command(*drill, "--probe", "SELECT count(*) FROM t", "--json").json
     check(proof["probe"] == "300" and proof["checks"] == ["checksum", "quick_check", "probe"], f"the proof is {proof}")
