@@ -96,7 +96,9 @@ void load_sql(Pieces& pieces, Bytes piece, const std::string& name, DurableFile&
       SqlScript script(connection);
       for (; !piece.empty(); piece = pieces.next()) {
         if (text_of(piece).find('\0') != std::string_view::npos) {
-          throw Error(ErrorCode::kDamaged, "it holds zero bytes, so it is neither a database nor SQL");
+          throw Error(
+              ErrorCode::kDamaged,
+              "it does not begin as a database, and as SQL it can't be read: it holds NUL characters");
         }
         script.feed(text_of(piece));
       }

@@ -245,7 +245,8 @@ def refused(context):
     context.command("backup", context.path("missing.db"), "--to", context.path("x.db"), status=66)
     (context.folder / "noise.db").write_bytes(random.Random(1).randbytes(9000))
     context.command("backup", context.path("noise.db"), "--to", context.path("x.db"), status=65)
-    context.command("verify", context.path("noise.db"), status=2)
+    verdict = context.command("verify", context.path("noise.db"), status=2).stdout
+    check("does not begin as a database" in verdict and "NUL" in verdict, verdict)
     context.command("restore", database, "--from", context.path("noise.db"), status=65)
     context.command("restore", database, "--from", context.path("gone"), status=66)
     check(application.value(database, "SELECT count(*) FROM settings") == 5, "the database changed")
