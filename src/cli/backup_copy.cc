@@ -36,6 +36,7 @@ MakeCopyRequest copy_request(const Invocation& invocation) {
   const std::string to = *invocation.value("to");
   std::error_code ignored;
   const bool folder = fs::is_directory(to, ignored);
+  if (folder) refuse_archive_folder(invocation, to);
   if (!folder && to.ends_with('/')) {
     throw Error(ErrorCode::kCantCreate, "no such folder: " + to, fmt::format("mkdir -p '{}'", to));
   }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/copy_folder.h"
+#include "archive/documents.h"
 #include "base/error.h"
 #include "base/finding.h"
 #include "base/time_text.h"
@@ -45,7 +46,23 @@ std::optional<std::filesystem::path> named_folder(const Invocation& invocation) 
   std::error_code ignored;
   const bool folder =
       location.kind == DatabaseKind::kSqlite && std::filesystem::is_directory(location.path, ignored);
-  return folder ? std::optional(location.path) : std::nullopt;
+  if (!folder) return std::nullopt;
+  refuse_archive_folder(invocation, location.path);
+  return location.path;
+}
+
+void refuse_archive_folder(const Invocation& invocation, const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(folder / kIdentityObject, ignored) || !list_copies(folder).empty())
+    return;
+  std::string name = std::filesystem::absolute(folder).lexically_normal().string();
+  while (name.ends_with('/')) name.pop_back();
+  constexpr std::string_view kBesideDatabase = "-archive";
+  const bool beside = name.ends_with(kBesideDatabase);
+  const std::string database = beside ? name.substr(0, name.size() - kBesideDatabase.size()) : "DB";
+  throw Error(ErrorCode::kUsage, folder.string() + " is an archive, not a folder of copies",
+              fmt::format("name its database: litewright {} {}{}", invocation.command.name, database,
+                          beside ? "" : " --archive " + name));
 }
 
 int run_log_copies(const Invocation& invocation, const std::filesystem::path& folder) {

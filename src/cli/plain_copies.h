@@ -15,7 +15,10 @@ std::vector<Option> backup_copy_options();
 // backup DB --to FILE|FOLDER
 int run_backup_copy(const Invocation& invocation);
 
-// The folder that the command's DB names, where it is one.
+// Throws Error{kUsage} where the folder, meant to have copies, is an archive and has none.
+void refuse_archive_folder(const Invocation& invocation, const std::filesystem::path& folder);
+
+// The folder that the command's DB names, where it is one; throws as refuse_archive_folder() does.
 std::optional<std::filesystem::path> named_folder(const Invocation& invocation);
 // log FOLDER
 int run_log_copies(const Invocation& invocation, const std::filesystem::path& folder);

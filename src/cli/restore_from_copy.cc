@@ -78,6 +78,7 @@ int run_restore_copy(const Invocation& invocation) {
   const Session& session = invocation.session;
   RestoreCopyRequest request;
   request.from = *invocation.value("from");
+  refuse_archive_folder(invocation, request.from);
   request.dry_run = invocation.flag("dry-run");
   request.fall_back = invocation.flag("fall-back");
   request.probe = invocation.value("probe");

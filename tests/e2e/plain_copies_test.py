@@ -311,6 +311,22 @@ def cut_off(context):
     check(context.command("log", database, "--json").json["commits"] == before, "it was archived")
 
 
+def archive_for_a_folder(context):
+    """The archive's folder where one of copies is meant: said so, with the database's name; nothing is put into it."""
+    database = make_database(context, rows=5)
+    archive = database + "-archive"
+    context.command("backup", database)
+    there = sorted(os.listdir(archive))
+    for words in (("log", archive), ("verify", archive + "/"), ("prune", archive, "--keep-last", "1"), ("backup", database, "--to", archive),
+                  ("restore", database, "--from", archive)):
+        answer = context.command(*words, status=64)
+        check("is an archive" in answer.stderr and f"litewright {words[0]} {database}\n" in answer.stderr, f"{words}: {answer.stderr!r}")
+    check(sorted(os.listdir(archive)) == there, "something was put into the archive")
+    os.rename(archive, context.path("moved"))
+    answer = context.command("log", context.path("moved"), status=64)
+    check(f"litewright log DB --archive {context.path('moved')}" in answer.stderr, answer.stderr)
+
+
 def foreign_collation(context):
     """Collations and functions that only the application has: pages can be copied and checked, SQL can't be loaded."""
     database = context.path("app.db")
@@ -473,6 +489,7 @@ TESTS = [Test(f"a copy in each form gives the database again, {kind}", each_form
     Test("a damaged database gives no copy that passes for a good one", damaged_source, 15),
     Test("an emptied database gives no copy, and old empty copies push no good one out", emptied_source, 10),
     Test("a database that was cut off is not archived", cut_off, 5),
+    Test("an archive is not taken for a folder of copies", archive_for_a_folder, 5),
     Test("a database with the application's own collations can be copied", foreign_collation, 10),
     Test("a full disk gives an error and no half copy", disk_full, 20, 90),
     Test("a killed copy leaves nothing under its name", killed, 25, 120),
