@@ -16,7 +16,8 @@ struct CheapLook {
 
   bool word_stirs() const { return word != nullptr && *word != value; }
   bool lock_stirs() const { return descriptor >= 0 && lock_holder(descriptor, first_byte, bytes) != 0; }
-  bool stirs() const { return word_stirs() || lock_stirs(); }
+  // The lock first: who lets it go has changed the word before.
+  bool stirs() const { return lock_stirs() || word_stirs(); }
 };
 
 }  // namespace litewright
