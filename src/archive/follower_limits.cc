@@ -31,7 +31,8 @@ bool Follower::Session::may_stand_still(const WalIndex& index) {
   const std::uint32_t since = restarted ? 0 : still_at->header.max_frame.value;
   if (index.header.max_frame.value < since) return false;
   const std::uint32_t frames = index.header.max_frame.value - since;
-  if (frames == 0) return true;
+  // A recovery begins to count anew: the frames may be others.
+  if (!restarted && index.header.change < still_at->header.change) return false;
   if (restarted && frames > kSortedInVain) return false;
   const std::uint64_t most =
       std::min(follower.options_.scan_wal_bytes, follower.options_.wal_ceiling_bytes / 2);
