@@ -29,6 +29,7 @@ HandoverOutcome Follower::Session::perform(HandoverAction action) {
       guard.unlock_checkpoint();
       return {};
     case HandoverAction::kTruncate:
+      require_same_file();
       return {.ok = guard.try_truncate()};
     case HandoverAction::kWait:
       break;
@@ -68,6 +69,7 @@ HandoverOutcome Follower::Session::hand_over() {
 
 // On a thread of its own: it syncs, and meanwhile capture goes on, so that little is left for the gate.
 HandoverOutcome Follower::Session::checkpoint() {
+  require_same_file();
   std::future<CheckpointOutcome> running =
       std::async(std::launch::async, [this] { return guard.checkpoint(); });
   while (running.wait_for(kCaptureDuringCheckpoint) != std::future_status::ready) {

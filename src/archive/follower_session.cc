@@ -23,19 +23,13 @@ constexpr std::chrono::minutes kShortestRest{60};  // unless it is woken
 constexpr milliseconds kBetweenTriesToRest{30'000};
 constexpr milliseconds kForcedPatience{20};
 constexpr milliseconds kStopCapture{5'000};
-constexpr milliseconds kLookAtFile{500};
 constexpr milliseconds kBackupPatience{3'000};
 constexpr milliseconds kStopDrain{30'000};
 constexpr milliseconds kDrainStep{100};
 constexpr milliseconds kFlushForEachSpooled{1000};
 constexpr milliseconds kLongestFlush{30'000};
 constexpr int kLeaveGateTries = 40;
-
-// Another file has the database's name, or none has.
-class DatabaseMoved : public Error {
- public:
-  using Error::Error;
-};
+constexpr std::uint32_t kProvenInGate = 16'384;  // frames whose headers are read while writers wait
 
 }  // namespace
 
@@ -44,6 +38,8 @@ std::optional<bool> Follower::Session::go_on(const std::function<void()>& awake)
   file_looked_at = {};
   try {
     if (follow(awake) == Pause::kRest) return std::nullopt;
+  } catch (const DatabaseOverwritten&) {
+    throw;  // whatever came since stands on a state that is not the archive's
   } catch (const DatabaseMoved&) {
     leave();  // what was committed to the old file is archived; nothing that goes to the new one is called so
     throw;
@@ -74,11 +70,17 @@ void Follower::Session::attach() {
   if (const auto finding = damaged_line_finding(line, follower.options_.database)) follower.tell(*finding);
   guard.pin();
   followed_file.look();
-  const WalIndex index = guard.index();
-  on_read_zero = index.backfilled >= index.header.max_frame;
-  const Continuity continuity = prove_continuity(guard, index, page_size, line.position(), ledger);
+  WalIndex index = guard.index();
+  // Read twice: backfilled is surely of this generation where the second look finds no other one.
+  on_read_zero = index.backfilled >= index.header.max_frame || !same_salt(guard.index().header, index.header);
+  const bool in_gate = on_read_zero && may_go_on(index) && enter_gate_to_attach();
+  if (in_gate) index = guard.index();
+  Continuity continuity;
+  if (may_go_on(index) && (in_gate || !on_read_zero))
+    continuity = prove_continuity(guard, index, page_size, line.position(), ledger);
   if (continuity.kind == Continuity::Kind::kContinues) {
     capture.start(index, continuity.position, line.last(), line.last_seen_at());
+    if (in_gate) capture.capture(index, part->batch, {.force = true});
   } else {
     if (continuity.kind == Continuity::Kind::kForked) fork = "the WAL is not the one that was archived";
     look_for_fork(index);
@@ -87,6 +89,7 @@ void Follower::Session::attach() {
                   line.last_seen_at());
     begin_scan(index);
   }
+  if (in_gate) release_gate();
   attached_at = index.header.max_frame;
   attached_generation = capture.generation();
   HandoverOptions options;
@@ -94,6 +97,18 @@ void Follower::Session::attach() {
   options.wal_limit_frames = static_cast<std::uint32_t>(follower.options_.wal_limit_bytes / frame_bytes);
   options.gate_backlog_frames = gate_backlog_frames();
   handover.emplace(options, view(index));
+}
+
+// Whether it is worth looking if the WAL continues what was archived. A pin on READ(0) lets it be restarted,
+// and with it the frames that are not captured yet: they are captured with writers kept out, so they must be
+// few.
+bool Follower::Session::may_go_on(const WalIndex& index) const {
+  const auto& archived = line.position();
+  if (!archived || followed_file.was_replaced()) return false;
+  if (!std::ranges::equal(archived->salt, index.header.salt)) return false;
+  const std::uint32_t owed =
+      index.header.max_frame.value - std::min(archived->frame, index.header.max_frame).value;
+  return !on_read_zero || (owed <= gate_backlog_frames() && index.header.max_frame.value <= kProvenInGate);
 }
 
 void Follower::Session::begin_scan(const std::optional<WalIndex>& still) {
@@ -207,6 +222,7 @@ WalView Follower::Session::view(const WalIndex& index) {
                          (asks_for_proof && witness.surely_fresh(holders, index.header.change, seen.now));
   seen.checkpoint_waits = holders.checkpointer != 0 && holders.checkpointer == holders.writer;
   seen.zero_salt_frames = capture.saw_zero_salts();
+  seen.alone = index.backfilled < index.header.max_frame && guard.is_alone();
   seen.wish = wish();
   if (seen.wish == HandoverWish::kNothing && wants_shorter_wal(index, seen.now))
     seen.wish = HandoverWish::kTruncate;
@@ -214,6 +230,7 @@ WalView Follower::Session::view(const WalIndex& index) {
 }
 
 void Follower::Session::step() {
+  look_at_file();
   const WalIndex index = guard.index();
   if (still_at && !may_stand_still(index)) still_at.reset();
   if (still_at) return scan_still(index);
@@ -430,6 +447,7 @@ void Follower::Session::answer_requests() {
   const std::uint64_t ticket = follower.sync_asked_;
   lock.unlock();
   require_same_file();
+  require_untouched_file();
   const bool complete = capture_now(guard.index(), false);
   if (complete && !part->batch.empty() && uploader.has_room()) flush_part(true);
   if (!complete || !part->batch.empty()) return;
@@ -439,22 +457,8 @@ void Follower::Session::answer_requests() {
   follower.answered_.notify_all();
 }
 
-// Another file may have taken the name (a restore by hand, a deployment): commits that go there are not seen
-// here, and nothing may be called archived. The next session opens what is there then.
-void Follower::Session::require_same_file() const {
-  if (!guard.has_moved()) return;
-  throw DatabaseMoved(
-      ErrorCode::kNoDatabase,
-      fmt::format("{} was moved, replaced or deleted while it was followed", follower.options_.database),
-      "a restart of the application may be due: it has the old file open as well");
-}
-
 void Follower::Session::publish(const WalIndex& index) {
   uploader.check();
-  if (const SteadyTime now = follower.clock_.steady(); now - file_looked_at >= kLookAtFile) {
-    file_looked_at = now;
-    require_same_file();
-  }
   counts.longest_wal_frames = std::max(counts.longest_wal_frames, index.header.max_frame.value);
   counts.captured = capture.last_txid();
   counts.capture = capture.counters();

@@ -19,6 +19,21 @@
 
 namespace litewright {
 
+// What is followed is not what the application opens any more: by name, or by what was laid over it.
+class DatabaseMoved : public Error {
+ public:
+  using Error::Error;
+};
+
+class DatabaseOverwritten : public DatabaseMoved {
+ public:
+  using DatabaseMoved::DatabaseMoved;
+};
+
+inline bool same_salt(const WalIndexHeader& one, const WalIndexHeader& other) {
+  return one.salt[0] == other.salt[0] && one.salt[1] == other.salt[1];
+}
+
 // One stay at the database: from the first pin to the last close.
 struct Follower::Session {
   Session(Follower& owner, Until run_until)
@@ -52,6 +67,8 @@ struct Follower::Session {
 
   // Beginning.
   void attach();
+  bool may_go_on(const WalIndex& index) const;
+  bool enter_gate_to_attach();
   void begin_scan(const std::optional<WalIndex>& still);
   void look_for_fork(const WalIndex& index);
   bool scan_slice();
@@ -100,6 +117,8 @@ struct Follower::Session {
   bool drain() const;
   void publish(const WalIndex& index);
   void require_same_file() const;
+  void require_untouched_file();
+  void look_at_file();
   void warn(const std::string& text) const {
     if (follower.events_.warning) follower.events_.warning(text);
   }
@@ -153,6 +172,12 @@ struct Follower::Session {
   SteadyTime last_flush{};
   SteadyTime gate_entered{};
   SteadyTime file_looked_at{};
+  struct Untouched {
+    WalIndexHeader header;
+    FileStamp stamp;
+  };
+  std::optional<Untouched> untouched;  // all was copied back then
+  static bool is_unwritten_since(const Untouched& then, const WalIndex& index);
   std::optional<SteadyTime> trouble_since{};
   Txid archived_in_trouble;
   SteadyTime disk_looked_at{};

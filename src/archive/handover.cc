@@ -238,7 +238,8 @@ HandoverAction Handover::idle(const WalView& seen) {
   const bool whole = seen.backfilled >= seen.max_frame;
   const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;
   const bool wished = seen.wish == HandoverWish::kBackfill;
-  if (!whole && (wished || (!tried && seen.now - changed_at_ >= options_.idle_backfill))) {
+  const bool idle = seen.alone || seen.now - changed_at_ >= options_.idle_backfill;
+  if (!whole && (wished || (!tried && idle))) {
     backfill_done_generation_ = seen.generation;
     backfill_done_frame_ = seen.max_frame;
     return go(Step::kBackfillPin, HandoverAction::kHandOver);

@@ -62,6 +62,9 @@ struct WalView {
   // In this generation (28): reset the WAL at once, on the disk too. Recovery would lay the frames before
   // them over a main file that is newer.
   bool zero_salt_frames = false;
+  // Nobody else has the database open. Who restores it by hand stopped the application before, and lays it
+  // over whatever is not copied back yet.
+  bool alone = false;
   HandoverWish wish = HandoverWish::kNothing;
 };
 

@@ -57,11 +57,13 @@ RestWatch::Id RestWatch::begin(Rest rest) {
   const Id id = ++last_;
   Resting resting;
   if (!rest.written.empty()) {
-    resting.written_watch = watch_file(rest.written, IN_MODIFY, id);
+    resting.written_watch =
+        watch_file(rest.written, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF, id);
     if (resting.written_watch < 0) return 0;
   }
   if (!rest.replaced.empty()) {
-    resting.replaced_watch = watch_file(rest.replaced, IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF, id);
+    resting.replaced_watch =
+        watch_file(rest.replaced, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF, id);
     if (resting.replaced_watch < 0) {
       drop_watch(resting.written_watch);
       return 0;

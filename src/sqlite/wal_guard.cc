@@ -14,6 +14,7 @@
 
 #include "base/lock_holder.h"
 #include "format/database_header.h"
+#include "format/lock_bytes.h"
 
 namespace litewright {
 namespace {
@@ -75,12 +76,18 @@ WalGuard::WalGuard(const std::string& path) : path_(path) {
 WalGuard::~WalGuard() { close(); }
 
 void WalGuard::close() {
+  if (held_.files && has_moved()) {
+    for (Side* side : {&held_, &next_, &gate_}) {
+      if (side->connection)
+        sqlite3_db_config(side->connection->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    }
+  }
   if (checkpoint_locked_) gate_.files->unlock_checkpoint();
   if (in_gate_) gate_.connection->try_execute("ROLLBACK");
   for (Side* side : {&held_, &next_, &gate_}) side->files.reset();
   for (Side* side : {&held_, &next_, &gate_}) side->connection.reset();
   if (index_descriptor_is_ours_) ::close(index_descriptor_);
-  index_descriptor_ = -1;
+  index_descriptor_ = main_descriptor_ = -1;
   index_descriptor_is_ours_ = checkpoint_locked_ = in_gate_ = next_pinned_ = false;
 }
 
@@ -111,6 +118,30 @@ void WalGuard::pin() {
   begin_read(*held_.connection);
   held_.files = std::make_unique<LiveFiles>(*held_.connection);
   find_index_descriptor();
+  main_descriptor_ = descriptor_of(path_);
+  wal_id_ = file_id(path_ + "-wal");
+  index_id_ = file_id(path_ + "-shm");
+}
+
+std::optional<WalGuard::FileId> WalGuard::file_id(const std::string& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0) return std::nullopt;
+  return FileId{file.st_dev, file.st_ino};
+}
+
+MovedFile WalGuard::moved_file() const {
+  if (held_.files->has_moved()) return MovedFile::kDatabase;
+  const bool same = file_id(path_ + "-wal") == wal_id_ && file_id(path_ + "-shm") == index_id_;
+  return same ? MovedFile::kNone : MovedFile::kWal;
+}
+
+void WalGuard::require_unmoved() const {
+  if (has_moved())
+    throw Error(ErrorCode::kNoDatabase, path_ + ": it, its -wal or its -shm was moved, replaced or deleted");
+}
+
+bool WalGuard::is_alone() const {
+  return main_descriptor_ >= 0 && lock_holder(main_descriptor_, kSharedLockFirstByte, kSharedLockBytes) == 0;
 }
 
 // SQLite has one of -shm for the whole process, as long as a connection is open.
@@ -189,6 +220,7 @@ void WalGuard::read_to_recover() {
 }
 
 CheckpointOutcome WalGuard::checkpoint() {
+  require_unmoved();
   int frames = -1;
   int copied = -1;
   Connection& checkpointer = *opened(next_pinned_ ? gate_ : next_).connection;
@@ -204,6 +236,7 @@ CheckpointOutcome WalGuard::checkpoint() {
 }
 
 bool WalGuard::try_truncate() {
+  require_unmoved();
   Connection& checkpointer = *opened(next_).connection;
   if (checkpoint_locked_) unlock_checkpoint();
   checkpointer.set_busy_timeout(std::chrono::milliseconds(0));  // nobody waits for us, so we wait for nobody

@@ -35,6 +35,9 @@ struct WalLockHolders {
   int checkpointer = 0;
 };
 
+// Which name means another file than the one that is open, or none.
+enum class MovedFile { kNone, kDatabase, kWal };
+
 class WalGuard final : public MainFile {
  public:
   // Opens a connection; two more when they are needed. Throws where the file is no database, is not in WAL
@@ -51,7 +54,7 @@ class WalGuard final : public MainFile {
   void rest();
 
   // Leaves the gate and closes all connections, as SQLite wants it closed: the last one checkpoints (FACTS
-  // 28).
+  // 28), but not where a file has moved: it would delete somebody else's WAL by its name.
   void close();
 
   // The first pin: a read transaction. Its mark is a frame at or below the index's max_frame.
@@ -67,9 +70,10 @@ class WalGuard final : public MainFile {
   // checkpoint lock of ours is let go for that.
   WalIndex index();
 
-  // PASSIVE, by a connection of its own; does real work and syncs. A checkpoint lock of ours is let go just
-  // before, so that nobody comes in between but by a chance of microseconds. May run on another thread than
-  // the rest.
+  // PASSIVE, by a connection of its own; does real work and syncs. Refused where a file has moved, as
+  // try_truncate() is: the old WAL would be laid over a database that somebody restored. A checkpoint lock of
+  // ours is let go just before, so that nobody comes in between but by a chance of microseconds. May run on
+  // another thread than the rest.
   CheckpointOutcome checkpoint();
 
   // Resets the WAL, its file too, if that needs no waiting: false where somebody writes or reads. Loses
@@ -99,8 +103,12 @@ class WalGuard final : public MainFile {
   void read_wal(std::uint64_t offset, MutableBytes out) const { held_.files->read_wal(offset, out); }
   std::uint64_t main_bytes() const override { return held_.files->main_bytes(); }
   std::uint64_t wal_bytes() const { return held_.files->wal_bytes(); }
-  // What is followed is no longer what the application opens.
-  bool has_moved() const { return held_.files->has_moved(); }
+  // What is followed is no longer what the application opens. SQLite itself deletes neither WAL nor index
+  // while we are there: that was somebody's rm or mv.
+  MovedFile moved_file() const;
+  bool has_moved() const { return moved_file() != MovedFile::kNone; }
+  // No other process has the database open. False where that can't be asked.
+  bool is_alone() const;
 
  private:
   // A connection, and what it lends.
@@ -111,6 +119,7 @@ class WalGuard final : public MainFile {
   void begin_read(Connection& connection);
   Side& opened(Side& side);
   void find_index_descriptor();
+  void require_unmoved() const;
   Connection* gate_connection();
   WalIndex recovered_index();
   void read_to_recover();
@@ -119,7 +128,14 @@ class WalGuard final : public MainFile {
   // For F_GETLK alone: SQLite's own of -shm, or one of ours, closed after the connections.
   int index_descriptor_ = -1;
   bool index_descriptor_is_ours_ = false;
-  Side held_, next_, gate_;  // next_ checkpoints where it does not read
+  int main_descriptor_ = -1;  // SQLite's own, for F_GETLK; -1: not found
+  struct FileId {
+    std::uint64_t device = 0, inode = 0;
+    bool operator==(const FileId&) const = default;
+  };
+  static std::optional<FileId> file_id(const std::string& path);
+  std::optional<FileId> wal_id_, index_id_;  // since pin()
+  Side held_, next_, gate_;                  // next_ checkpoints where it does not read
   bool next_pinned_ = false, waits_for_gate_ = false, in_gate_ = false, checkpoint_locked_ = false;
 };
 
