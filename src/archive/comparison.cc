@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "archive/fork_evidence.h"
+#include "sqlite/hot_journal.h"
 
 namespace litewright {
 
@@ -211,8 +212,7 @@ void Follower::Comparison::complete() {
 std::string Follower::Comparison::describe(Entry by) const {
   switch (by) {
     case Entry::kHotJournal:
-      return fmt::format("{} holds a transaction that a crash cut off, to be rolled back by the application",
-                         guard_.journal());
+      return hot_journal_error(follower_.options_.database).what();
     case Entry::kWal:
       return fmt::format("{0}-wal lies beside {0}, which is not in WAL mode", follower_.options_.database);
     default:
@@ -226,6 +226,7 @@ void Follower::Comparison::hindered(Entry by) {
   retry_at_ = now() + (busy ? kBusyRetry : kHindranceRetry);
   if (now() - *hindered_since_ < (busy ? kWarnBusyAfter : kWarnAfter)) return;
   if (until_ == Until::kArchived) {
+    if (by == Entry::kHotJournal) throw hot_journal_error(follower_.options_.database);
     throw Error(ErrorCode::kLocked, describe(by),
                 busy ? "try again; who holds it: litewright locks DB"
                      : "start the application, or open it once: sqlite3 FILE 'PRAGMA schema_version'");

@@ -68,7 +68,7 @@ std::unique_ptr<DurableFile> fold_companions(const fs::path& database) {
   copy_file_content(database, folded->fd(), folded->temporary());
   const Companions companions(database, folded->temporary());
   try {
-    Connection connection(folded->temporary().string(), ConnectionOptions{.mode = OpenMode::kReadWrite});
+    Connection connection(folded->temporary().string(), {.hot_journal = HotJournal::kLeaveToCaller});
     connection.query_integer(
         "PRAGMA schema_version");  // rolls a hot journal back, without parsing (FACTS 32)
     if (connection.query_integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {

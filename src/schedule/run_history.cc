@@ -86,7 +86,9 @@ RunEnd run_end(RunResult result) {
 std::string_view run_result_name(RunResult result) { return kResults.at(static_cast<std::size_t>(result)); }
 
 RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
-    : clock_(clock), connection_(state_folder + "/runs.db", {.mode = OpenMode::kCreate}) {
+    : clock_(clock),
+      connection_(state_folder + "/runs.db",
+                  {.mode = OpenMode::kCreate, .hot_journal = HotJournal::kLeaveToCaller}) {
   connection_.execute(kSchema);
 }
 

@@ -6,9 +6,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sqlite/hot_journal.h"
+
 namespace litewright {
 
 Error sqlite_error(int rc, const std::string& message) {
+  if (rc == SQLITE_READONLY_ROLLBACK) {
+    return Error(ErrorCode::kLocked, message + ": a crash's journal waits to be rolled back",
+                 "start the application, or open it once: sqlite3 FILE 'PRAGMA schema_version'");
+  }
   switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -67,6 +73,13 @@ Connection::Connection(std::string path, const ConnectionOptions& options) : pat
     throw failure;
   }
   sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
+  if (immutable || options.hot_journal == HotJournal::kLeaveToCaller) return;
+  try {
+    if (has_hot_journal(handle_, path_)) throw hot_journal_error(path_);
+  } catch (...) {
+    sqlite3_close(handle_);
+    throw;
+  }
 }
 
 Connection::~Connection() { sqlite3_close_v2(handle_); }

@@ -21,9 +21,16 @@ namespace litewright {
 // kImmutable: read only, no locks, no -wal or -shm looked at or made; for a file that nobody else can change.
 enum class OpenMode { kReadOnly, kReadWrite, kCreate, kImmutable };
 
+// What to do where a crash left a journal that SQLite would roll back at the first read (FACTS 18).
+enum class HotJournal {
+  kRefuse,         // Error{kLocked}: it is the application's
+  kLeaveToCaller,  // a file of our own; or one that no statement will read before the caller has looked
+};
+
 struct ConnectionOptions {
   OpenMode mode = OpenMode::kReadWrite;
   std::chrono::milliseconds busy_timeout{5000};
+  HotJournal hot_journal = HotJournal::kRefuse;
 };
 
 enum class ValueType { kNull, kInteger, kReal, kText, kBlob };

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "base/file_descriptor.h"
 #include "base/test_folder.h"
 #include "base/thrown_error_test.h"
 #include "sqlite/shell_process.h"
@@ -43,6 +44,29 @@ TEST(Connection, AReadOnlyOneRefusesToWrite) {
   }
   Connection reader(folder.path("a.db"), {.mode = OpenMode::kReadOnly});
   EXPECT_EQ(code_of([&] { reader.execute("INSERT INTO t VALUES(1)"); }), ErrorCode::kPermission);
+}
+
+// A writer's own journal is none of a crash: he is waited for as ever.
+TEST(Connection, RefusesADatabaseWhoseJournalACrashLeft) {
+  const TestFolder folder;
+  const std::string path = folder.path("a.db");
+  ShellProcess application(path);
+  application.run(
+      "CREATE TABLE t(x); INSERT INTO t VALUES(randomblob(200000)); PRAGMA journal_mode=PERSIST;");
+  application.run("BEGIN IMMEDIATE; INSERT INTO t VALUES(1);");
+  EXPECT_EQ(Connection(path, {}).query_integer("SELECT count(*) FROM t"), 1);
+  application.run("COMMIT;");  // leaves a zeroed journal
+  EXPECT_EQ(Connection(path, {}).query_integer("SELECT count(*) FROM t"), 2);
+  application.run("PRAGMA cache_size=5; BEGIN; UPDATE t SET x=randomblob(200000);");
+  EXPECT_NO_THROW(Connection(path, {.busy_timeout = std::chrono::milliseconds(0)}));
+  application.kill();
+  const std::string before = read_whole_file(path, 1 << 20);
+  for (const OpenMode mode : {OpenMode::kReadOnly, OpenMode::kReadWrite, OpenMode::kCreate}) {
+    EXPECT_EQ(code_of([&] { Connection(path, {.mode = mode}); }), ErrorCode::kLocked);
+  }
+  EXPECT_TRUE(read_whole_file(path, 1 << 20) == before);
+  Connection own(path, {.hot_journal = HotJournal::kLeaveToCaller});
+  EXPECT_EQ(own.query_integer("SELECT count(*) FROM t"), 2);
 }
 
 TEST(Connection, AnImmutableOneLeavesNoTraceBesideTheFile) {

@@ -41,11 +41,8 @@ class RollbackGuard final : public MainFile {
   void read_main(std::uint64_t offset, MutableBytes out) const override;
   std::uint64_t main_bytes() const override;
   bool has_moved() const;
-  std::string journal() const { return path_ + "-journal"; }
 
  private:
-  bool journal_is_hot() const;
-
   std::string path_;
   std::unique_ptr<Connection> connection_;
   sqlite3_file* file_ = nullptr;

@@ -127,6 +127,32 @@ def hot_journal(context):
     told.is_given_back()
 
 
+# What looks at a database, and what writes to one: neither rolls back what a crash cut off.
+LEFT_ALONE = [["backup", "DB", "--to", "copy.db"], ["stats", "DB"], ["stats", "DB", "--tables"], ["sql", "DB", "SELECT 1 FROM t0"],
+              ["tables", "DB", "--rows"], ["schema", "DB"], ["init", "DB"], ["maintain", "DB", "orphans"],
+              ["maintain", "DB", "vacuum", "--dry-run"], ["maintain", "DB", "reindex", "--dry-run"],
+              ["maintain", "DB", "rows", "archive", "t0", "--column", "a", "--older-than", "1d", "--dry-run"],
+              ["maintain", "DB", "checkpoint"], ["maintain", "DB", "vacuum"], ["maintain", "DB", "analyze"], ["maintain", "DB", "optimize"],
+              ["maintain", "DB", "orphans", "--delete"], ["maintain", "DB", "reindex"]]
+
+
+def everybody_leaves_it(context):
+    path = new_database(context, rows=2000, mode="DELETE")
+    context.run([sys.executable, "-c", HOT, path])
+    files = {name: digest(name) for name in (path, path + "-journal")}
+    for words in LEFT_ALONE:
+        words = [{"DB": path, "copy.db": context.path("copy.db")}.get(word, word) for word in words]
+        answer = context.command(*words, status=None)
+        check(answer.status == 75 and "-journal holds a transaction that a crash cut off" in answer.stderr
+              and "hint: start the application, or open it once" in answer.stderr, f"{words}: exit {answer.status}: {answer.stderr}")
+        check(all(os.path.exists(name) for name in files) and {name: digest(name) for name in files} == files, f"{words} wrote to the database")
+    check("journal.hot" in context.command("check", path, "--only", "integrity", status=1).stdout, "check does not say so")
+    check({name: digest(name) for name in files} == files, "check wrote to the database")
+    commit(path, 1)
+    for words in ("stats", "tables", "schema"):
+        context.command(words, path)
+
+
 def switches_while_protected(context):
     path = new_database(context, rows=500)
     told = History(context, path)
@@ -162,5 +188,6 @@ TESTS = [
       for mode in ("DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF")],
     Test("comparisons beside a busy writer fail nobody", rollback_beside_a_busy_writer, 15, 40),
     Test("a hot journal is left to the application", hot_journal, 15),
+    Test("no command rolls a hot journal back", everybody_leaves_it, 10),
     Test("the journal mode changes while it is protected", switches_while_protected, 12),
 ]
