@@ -23,6 +23,7 @@ int run_reset(const Invocation& invocation) {
                 fmt::format("reset puts an empty database in the place of {}", location.display),
                 "say --yes: the old one is kept beside it as .before-reset-TIME");
   }
+  if (std::filesystem::exists(location.path)) require_database_file(location);
   std::optional<std::string> schema;
   if (const auto file = invocation.value("schema")) schema = read_whole_file(*file, kMostSchemaBytes);
   const LinuxProcessTable processes;

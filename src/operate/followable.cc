@@ -15,6 +15,11 @@ namespace litewright {
 
 void require_followable(const std::filesystem::path& database) {
   const std::string name = database.string();
+  std::error_code missing;
+  const auto status = std::filesystem::status(database, missing);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw Error(ErrorCode::kNoDatabase, name + " is no regular file", "name the database file");
+  }
   open_file(database, O_RDONLY);
   if (::access(name.c_str(), W_OK) != 0) {
     throw error_from_errno(

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "sqlite/hot_journal.h"
@@ -46,6 +47,26 @@ Error sqlite_error(int rc, const std::string& message) {
 
 namespace {
 
+// SQLite has one code for a file that is not there and one that may not be opened.
+Error failure_of(sqlite3* handle, int rc, const std::string& message) {
+  const int number = handle != nullptr && (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(handle) : 0;
+  if (number == EACCES || number == EPERM || number == EROFS) return error_from_errno(number, message);
+  return sqlite_error(rc, message);
+}
+
+std::string reason_of(sqlite3* handle, int rc) {
+  if (rc == SQLITE_READONLY_DIRECTORY || rc == SQLITE_READONLY_CANTINIT)
+    return "its -wal, -shm or -journal can't be made beside it: no permission to write there";
+  return handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(rc);
+}
+
+// A statement is named where its own words are at fault; of everything else the file is.
+Error failed_statement(sqlite3* handle, int rc, std::string_view sql) {
+  const char* file = sqlite3_db_filename(handle, "main");
+  const bool by_words = (rc & 0xff) == SQLITE_ERROR || file == nullptr || *file == 0;
+  return failure_of(handle, rc, fmt::format("{}: {}", by_words ? sql : file, reason_of(handle, rc)));
+}
+
 // A path as a URI that says immutable.
 std::string immutable_uri(const std::string& path) {
   std::string uri = "file:";
@@ -85,8 +106,8 @@ Connection::Connection(std::string path, const ConnectionOptions& options) : pat
 Connection::~Connection() { sqlite3_close_v2(handle_); }
 
 Error Connection::error(int rc, std::string_view doing) const {
-  const char* reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(rc);
-  return sqlite_error(rc, fmt::format("{}: {}: {} (SQLite code {})", path_, doing, reason, rc));
+  return failure_of(handle_, rc,
+                    fmt::format("{}: {}: {} (SQLite code {})", path_, doing, reason_of(handle_, rc), rc));
 }
 
 int Connection::try_execute(const char* sql) {
@@ -136,7 +157,7 @@ void Connection::accept_unknown_collations() {
 Statement::Statement(sqlite3* connection, std::string_view sql) : connection_(connection) {
   const char* rest = nullptr;
   const int rc = sqlite3_prepare_v2(connection, sql.data(), static_cast<int>(sql.size()), &statement_, &rest);
-  if (rc != SQLITE_OK) throw sqlite_error(rc, fmt::format("{}: {}", sql, sqlite3_errmsg(connection)));
+  if (rc != SQLITE_OK) throw failed_statement(connection, rc, sql);
   more_sql_ = sql.substr(static_cast<std::size_t>(rest - sql.data())).find_first_not_of(" \t\r\n;") !=
               std::string_view::npos;
 }
@@ -162,7 +183,7 @@ bool Statement::step() {
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
-  throw sqlite_error(rc, fmt::format("{}: {}", sqlite3_sql(statement_), sqlite3_errmsg(connection_)));
+  throw failed_statement(connection_, rc, sqlite3_sql(statement_));
 }
 
 void Statement::reset() { sqlite3_reset(statement_); }

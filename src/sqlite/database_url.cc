@@ -166,6 +166,12 @@ std::string scheme_of(std::string_view text) {
   return std::ranges::all_of(scheme, allowed) ? scheme : "";
 }
 
+// Of what is neither a file nor a folder: opened, a pipe would be waited for.
+const char* kind_of(mode_t mode) {
+  if (S_ISFIFO(mode)) return "a pipe";
+  return S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
 bool file_exists(const fs::path& path) {
   struct stat status = {};
   return ::stat(path.c_str(), &status) == 0;
@@ -227,9 +233,14 @@ DatabaseLocation locate_database(const std::optional<std::string>& named, const 
 void require_database_file(const DatabaseLocation& location) {
   struct stat status = {};
   if (::stat(location.path.c_str(), &status) == 0) {
-    if (!S_ISDIR(status.st_mode)) return;
-    throw Error(ErrorCode::kNoDatabase, fmt::format("{} is a folder", location.display),
-                "name the database file in it");
+    if (S_ISREG(status.st_mode)) return;
+    if (S_ISDIR(status.st_mode)) {
+      throw Error(ErrorCode::kNoDatabase, fmt::format("{} is a folder", location.display),
+                  "name the database file in it");
+    }
+    throw Error(ErrorCode::kNoDatabase,
+                fmt::format("{} is no file but {}", location.display, kind_of(status.st_mode)),
+                "name the database file");
   }
   if (errno != ENOENT && errno != ENOTDIR) throw error_from_errno(errno, "look at " + location.display);
   const fs::path absolute = fs::path("/") / location.path;

@@ -43,8 +43,8 @@ DatabaseLocation parse_database_url(std::string_view text);
 DatabaseLocation locate_database(const std::optional<std::string>& named, const Environment& environment);
 
 // Throws where the SQLite file can't be there to be opened: Error{kNoDatabase} for a missing file (the hint
-// names the absolute file where `sqlite:///data/app.db` probably meant it) or a folder, Error{kPermission}
-// where its folder can't be searched. Only stats the file (FACTS 7).
+// names the absolute file where `sqlite:///data/app.db` probably meant it), a folder or a pipe,
+// Error{kPermission} where its folder can't be searched. Only stats the file (FACTS 7).
 void require_database_file(const DatabaseLocation& location);
 
 // `text` with every password cut out, whatever it is: user information up to the last '@' behind "://", and

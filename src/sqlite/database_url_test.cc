@@ -184,12 +184,15 @@ TEST_F(LocateDatabase, AMissingSlashIsToldWhereTheAbsoluteFileExists) {
   EXPECT_NO_THROW(require_database_file(parse_database_url((folder_ / "app.db").string())));
 }
 
-TEST_F(LocateDatabase, AMissingFileAndAFolderAreNamed) {
+TEST_F(LocateDatabase, AMissingFileAFolderAndAPipeAreNamed) {
   EXPECT_EQ(refusal(parse_database_url("none.db")).hint(),
             "it was looked for in " + fs::current_path().string());
   const Error folder = refusal(parse_database_url(folder_.string()));
   EXPECT_EQ(folder.code(), ErrorCode::kNoDatabase);
   EXPECT_EQ(folder.what(), folder_.string() + " is a folder");
+  const std::string pipe = folder_ / "pipe.db";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(refusal(parse_database_url(pipe)).what(), pipe + " is no file but a pipe");
 }
 
 }  // namespace

@@ -95,7 +95,7 @@ Statement SafeReader::prepare(const std::string& sql) {
     throw Error(ErrorCode::kUsage, std::string(sqlite3_errmsg(connection_->handle())) + ": " + sql,
                 "litewright schema DB   shows what is there");
   }
-  if (rc != SQLITE_OK) throw connection_->error(rc, sql);
+  if (rc != SQLITE_OK) throw connection_->error(rc, "query");
   if (empty) throw Error(ErrorCode::kUsage, "no statement in the query");
   if (!reads) {
     throw Error(ErrorCode::kUsage, "refused: " + sql + ": it writes",

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -87,12 +88,21 @@ def as_nobody(context, command):
     return [*NOBODY, copy, *command[1:]]
 
 
+def make_pipe(context):
+    os.mkfifo(context.path("bad.db"))
+
+
+LOOKS = ("check", "stats", "sql 'SELECT 1 FROM t'", "tables", "schema", "init", "backup --to copy.db", "maintain checkpoint", "maintain vacuum --dry-run",
+         "maintain orphans")
+
 # what is there, which commands, exit status, words of the message
 NOT_A_DATABASE = (
     ("no such file", nothing, ("protect", "backup"), 66, ["bad.db"], False),
     ("a directory", make_folder, ("protect", "backup"), (65, 66), ["bad.db", "folder"], False),
     ("not a database", make_garbage, ("protect", "backup"), 65, ["bad.db", "not a database"], False),
-    ("no permission", make_forbidden, ("protect", "backup"), 77, ["bad.db"], True),
+    ("a pipe", make_pipe, ("protect", "backup", "locks", "reset --yes", *LOOKS), 66, ["bad.db is no file but a pipe"], False),
+    ("no database in the looks inside", make_garbage, ("stats", "sql 'SELECT 1 FROM t'", "tables", "schema"), 65, ["bad.db: ", "file is not a database"], False),
+    ("no permission", make_forbidden, ("protect", "backup", *LOOKS), 77, ["bad.db"], True),
 )
 
 
@@ -101,11 +111,13 @@ def not_a_database(make, commands, status, words, unprivileged):
         make(context)
         path = context.path("bad.db")
         before = listing(context.folder) if not unprivileged else None
-        for name in commands:
-            command = [context.litewright, name, path, *(["--json"] if name == "protect" else [])]
-            answer = context.run(as_nobody(context, command) if unprivileged else command, timeout=15)
+        for words_of_it in commands:
+            name, *more = shlex.split(words_of_it)
+            command = [context.litewright, name, path, *more, *(["--json"] if name == "protect" else [])]
+            answer = context.run(as_nobody(context, command) if unprivileged else command, timeout=15, cwd=context.folder)
             wanted = answer.status if isinstance(status, tuple) and answer.status in status else status
             refuses(answer, wanted, *words)
+            check("SELECT" not in answer.stderr, f"it shows its own statements: {answer.stderr!r}")
         check(not os.path.exists(path + "-archive"), "an archive was made")
         check(before is None or listing(context.folder) == before, "files were made or changed")
 
@@ -131,6 +143,23 @@ def read_only_mount(context):
         check(os.listdir(mount) == ["app.db"], f"left {os.listdir(mount)}")
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+def may_not_be_looked_at(context):
+    """A WAL database in a folder that may not be written to: without its -shm nothing can be told, which is not fine."""
+    os.mkdir(context.path("ro"))
+    path = small_database(context, "ro/app.db")
+    os.chmod(path, 0o644)
+    check(not os.path.exists(path + "-shm"), "the index is there: the test proves nothing")
+    checking = as_nobody(context, [context.litewright, "check", path, "--only", "integrity,foreign-keys"])
+    if os.geteuid() != 0:
+        raise Skip("needs root to make a folder that another user may not write to")
+    for words in ([], ["--fail-on", "critical"]):
+        answer = context.run([*checking, *words])
+        refuses(answer, 77, "app.db", "can't be made beside it: no permission")
+        check("ok" not in answer.stdout and "PRAGMA" not in answer.stderr, f"it says {answer.stdout!r} {answer.stderr!r}")
+    answer = context.run([*checking, "--format", "nagios"])
+    check(answer.status == 3 and answer.stdout.startswith("LITEWRIGHT UNKNOWN - "), f"exit {answer.status}: {answer.stdout!r}")
 
 
 def time_before_the_first(context):
@@ -380,6 +409,7 @@ def dies_after_zero_salts(context):
 
 TESTS = [Test(f"{name} is refused and nothing is made", not_a_database(*row), 3) for name, *row in NOT_A_DATABASE] + [
     Test("a read-only mount is refused", read_only_mount, 3),
+    Test("a check that may look at nothing is not fine", may_not_be_looked_at, 4),
     Test("a point outside the archive names what is near", time_before_the_first, 3),
     Test("an archive of a future version is refused and left alone", future_archive, 3),
     Test("a segment of a future version is named", future_segment, 3),
