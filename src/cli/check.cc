@@ -101,6 +101,14 @@ void drop_remedies_not_built(HealthReport& report) {
   }
 }
 
+// A monitoring system must not take silence for health.
+void require_any_check(const HealthReport& report, Severity counts) {
+  const auto is_done = [](const CheckRun& run) { return run.outcome == CheckRun::Outcome::kDone; };
+  if (counts >= Severity::kWarning || std::ranges::any_of(report.checks, is_done)) return;
+  throw Error(ErrorCode::kLocked,
+              verdict(report) + (report.checks.empty() ? "" : ": " + report.checks.front().why));
+}
+
 // Another program's format, as it is.
 void answer(Output& output, std::string text) {
   if (text.ends_with('\n')) text.pop_back();
@@ -126,6 +134,7 @@ int run_check(const Invocation& invocation) {
   Output& output = invocation.session.output;
   if (format == "text") print_text(output, report);
   if (format == "json") output.document(health_to_json(report));
+  if (format == "nagios") require_any_check(report, counts);
   if (format == "nagios") answer(output, health_to_nagios(report, counts));
   if (format == "health+json") answer(output, health_to_health_json(report));
   if (format == "prometheus") answer(output, health_to_prometheus(report));

@@ -81,6 +81,7 @@ std::string hindrance(HealthContext& context, const Error& error) {
                  .remedy = "litewright locks " + context.request.display});
     return "the database is locked";
   }
+  if (error.code() == ErrorCode::kPermission) throw error;  // nothing can be told: that is no "ok"
   if (error.code() != ErrorCode::kDamaged && error.code() != ErrorCode::kIo) return "";
   context.close();  // nothing more is asked
   const std::string disk = disk_failure(context.request.path);
@@ -136,7 +137,13 @@ CheckRun run_step(const Step& step, HealthContext& context, std::string& hindere
     skipped(reason.why);
   } catch (const Error& error) {
     std::string why = cut_off(context, step);
-    if (why.empty() && touches_database) {
+    if (why.empty() && step.run == look_at_archive) {
+      context.add({.id = "archive.unreachable",
+                   .severity = Severity::kWarning,
+                   .object = context.request.archive_name,
+                   .meaning = fmt::format("the archive could not be looked at: {}", error.what()),
+                   .remedy = "litewright log " + context.request.display});
+    } else if (why.empty() && touches_database && !step.of_archive) {
       why = hindrance(context, error);
       if (!why.empty()) hindered = why;
     }
@@ -269,7 +276,9 @@ HealthReport check_health(const HealthRequest& request, const ProcessTable& proc
 std::string verdict(const HealthReport& report) {
   const std::size_t critical = count(report, Severity::kCritical);
   const std::size_t warnings = count(report, Severity::kWarning);
-  std::string text = critical + warnings == 0 ? "ok" : "";
+  const auto is_done = [](const CheckRun& run) { return run.outcome == CheckRun::Outcome::kDone; };
+  const bool any = std::ranges::any_of(report.checks, is_done);
+  std::string text = critical + warnings > 0 ? "" : any ? "ok" : "nothing was checked";
   if (critical > 0) text += fmt::format("{} critical", critical);
   if (warnings > 0) {
     text += fmt::format("{}{} warning{}", critical > 0 ? ", " : "", warnings, warnings == 1 ? "" : "s");
@@ -277,7 +286,7 @@ std::string verdict(const HealthReport& report) {
   std::size_t done = 0;
   std::string skipped;
   for (const CheckRun& run : report.checks) {
-    if (run.outcome == CheckRun::Outcome::kDone)
+    if (is_done(run))
       done++;
     else
       skipped += fmt::format("{}{}", skipped.empty() ? "" : ", ", run.name);

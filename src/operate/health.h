@@ -75,9 +75,9 @@ std::span<const HealthCheckName> health_checks();
 // Throws Error{kUsage} for a name of `only` or `skip` that is no check's.
 void require_check_names(const HealthRequest& request);
 
-// Throws Error{kNoDatabase|kPermission} where there is nothing to look at, Error{kDamaged} where the file is
-// encrypted or no database; everything else is a finding. The process must have no connection to the database
-// (FACTS 7).
+// Throws Error{kNoDatabase|kPermission} where there is nothing to look at, or it may not be looked at,
+// Error{kDamaged} where the file is encrypted or no database; everything else is a finding. The process must
+// have no connection to the database (FACTS 7).
 HealthReport check_health(const HealthRequest& request, const ProcessTable& processes, const Clock& clock);
 
 // "app.db: ok (14 checks, 0.4 s)", "app.db: 1 critical, 2 warnings (…; skipped: locks)".

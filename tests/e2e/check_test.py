@@ -171,6 +171,10 @@ def hot_journal(context):
     before = state(context)
     report = run_check(context, path, status=1)
     check("journal.hot" in ids(report, "warning"), report["findings"])
+    unknown = context.command("check", path, "--only", "integrity", "--fail-on", "critical", "--format", "nagios", status=3).stdout
+    check(unknown.startswith("LITEWRIGHT UNKNOWN - ") and "a crash's journal waits" in unknown, unknown)
+    check(": nothing was checked (" in context.command("check", make(context, "other.db"), "--only", "bit-rot").stdout, "a skipped check is called fine")
+    os.unlink(context.path("other.db"))
     check(state(context) == before, "the journal was touched")
     sqlite3.connect(path).execute("SELECT count(*) FROM users").fetchone()
     run_check(context, path)
