@@ -195,9 +195,8 @@ void ArchiveSpool::drop_what_does_not_follow() {
           .remedy = "litewright log " + options_.database});
 }
 
-// At every failed put: said when it is news, and again once a minute as long as it lasts.
-void ArchiveSpool::report(const SpoolStatus& status) {
-  Finding finding{.id = "archive.unwritable", .database = options_.database, .object = far_.describe()};
+Finding unwritable_finding(const SpoolStatus& status, const std::string& database, const std::string& place) {
+  Finding finding{.id = "archive.unwritable", .database = database, .object = place};
   finding.figures = {{"waiting_objects", static_cast<std::int64_t>(status.waiting_objects)},
                      bytes_figure("waiting_bytes", status.waiting_bytes),
                      bytes_figure("spool_limit_bytes", status.limit_bytes)};
@@ -207,15 +206,44 @@ void ArchiveSpool::report(const SpoolStatus& status) {
   } else if (status.lost) {
     finding.severity = Severity::kCritical;
     finding.meaning = fmt::format("the archive is another archiver's now: {}", status.trouble->what());
-    finding.remedy = "litewright log " + options_.database;
+    finding.remedy = "litewright log " + database;
   } else {
     const bool kept = status.limit_bytes > 0 && !status.full;
     finding.severity = kept ? Severity::kWarning : Severity::kCritical;
     finding.meaning = fmt::format("the archive takes nothing: {}; new commits {}", status.trouble->what(),
                                   kept ? "are kept in the spool, and are not archived yet"
                                        : "stay in the WAL, which grows up to --wal-ceiling");
-    finding.remedy = (status.trouble->code() == ErrorCode::kIo ? "df -h " : "ls -ld ") + far_.describe();
+    finding.remedy = (status.trouble->code() == ErrorCode::kIo ? "df -h " : "ls -ld ") + place;
   }
+  return finding;
+}
+
+nlohmann::json spool_status_json(const SpoolStatus& status) {
+  return {{"spooled_objects", status.waiting_objects},
+          {"spooled_bytes", status.waiting_bytes},
+          {"spool_limit_bytes", status.limit_bytes},
+          {"spool_full", status.full},
+          {"spool_lost", status.lost},
+          {"trouble", status.trouble ? status.trouble->what() : ""},
+          {"trouble_status", status.trouble ? status.trouble->exit_status() : 0}};
+}
+
+SpoolStatus spool_status_of(const nlohmann::json& json) {
+  SpoolStatus status{.trouble = std::nullopt,
+                     .waiting_objects = json.value("spooled_objects", std::size_t{0}),
+                     .waiting_bytes = json.value("spooled_bytes", std::uint64_t{0}),
+                     .limit_bytes = json.value("spool_limit_bytes", std::uint64_t{0}),
+                     .full = json.value("spool_full", false),
+                     .lost = json.value("spool_lost", false)};
+  const std::string trouble = json.value("trouble", "");
+  if (!trouble.empty())
+    status.trouble.emplace(static_cast<ErrorCode>(json.value("trouble_status", 0)), trouble);
+  return status;
+}
+
+// At every failed put: said when it is news, and again once a minute as long as it lasts.
+void ArchiveSpool::report(const SpoolStatus& status) {
+  const Finding finding = unwritable_finding(status, options_.database, far_.describe());
   // Not by the words: they name an object, and the next one fails in the same way.
   const SteadyTime now = clock_.steady();
   const int code = status.trouble ? status.trouble->exit_status() : 0;

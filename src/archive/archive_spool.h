@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "archive/catalogue.h"
@@ -14,6 +15,13 @@
 #include "store/spooling_store.h"
 
 namespace litewright {
+
+// archive.unwritable: ok, where there is no trouble.
+Finding unwritable_finding(const SpoolStatus& status, const std::string& database, const std::string& place);
+
+// As the owner's answer to "status" has it.
+nlohmann::json spool_status_json(const SpoolStatus& status);
+SpoolStatus spool_status_of(const nlohmann::json& json);
 
 struct ArchiveSpoolOptions {
   std::string state_folder;

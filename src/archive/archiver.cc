@@ -316,10 +316,10 @@ json Archiver::answer(const json& request, int connection) {
   if (operation == "prune") return prune(request);
   if (operation == "status") {
     const FollowStatus now = status();
-    const SpoolStatus spool = spool_->store().status();
-    return {{"captured", now.captured.value},       {"archived", now.archived.value},
-            {"fence", ownership_.fence()},          {"spooled_objects", spool.waiting_objects},
-            {"spooled_bytes", spool.waiting_bytes}, {"trouble", spool.trouble ? spool.trouble->what() : ""}};
+    json answer = spool_status_json(spool_->store().status());
+    answer.update(
+        {{"captured", now.captured.value}, {"archived", now.archived.value}, {"fence", ownership_.fence()}});
+    return answer;
   }
   if (operation == "checkpoint") return checkpoint(request);
   if (operation == "suspend") {

@@ -305,15 +305,25 @@ std::optional<OwnerClient> OwnerClient::connect(ObjectStore& store) {
     throw Error(ErrorCode::kDamaged, error.what(), "start its archiver again: it writes this anew");
   }
   if (!owner) return std::nullopt;
-  const sockaddr_un address = address_of(owner->socket);
+  if (auto client = reach(*owner)) return client;
+  if (store.try_hold()) return std::nullopt;  // the last owner is gone
+  throw held_by(store);
+}
+
+std::optional<OwnerClient> OwnerClient::reach(const ObjectStore& store) {
+  const auto owner = read_owner(store);
+  return owner ? reach(*owner) : std::nullopt;
+}
+
+std::optional<OwnerClient> OwnerClient::reach(const OwnerRecord& owner) {
+  const sockaddr_un address = address_of(owner.socket);
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) throw error_from_errno(errno, "make a socket");
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return OwnerClient(descriptor, *owner);
+    return OwnerClient(descriptor, owner);
   }
   ::close(descriptor);
-  if (store.try_hold()) return std::nullopt;  // the last owner is gone
-  throw held_by(store);
+  return std::nullopt;
 }
 
 OwnerClient::~OwnerClient() {

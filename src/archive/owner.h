@@ -101,6 +101,8 @@ class OwnerSocket {
 class OwnerClient {
  public:
   static std::optional<OwnerClient> connect(ObjectStore& store);
+  // For those who only ask: takes no hold to find out; nullopt too where the owner can't be reached.
+  static std::optional<OwnerClient> reach(const ObjectStore& store);
   ~OwnerClient();
   OwnerClient(OwnerClient&& other) noexcept;
   OwnerClient& operator=(OwnerClient&& other) noexcept;
@@ -110,6 +112,7 @@ class OwnerClient {
   const OwnerRecord& owner() const { return owner_; }
 
  private:
+  static std::optional<OwnerClient> reach(const OwnerRecord& owner);
   OwnerClient(int descriptor, OwnerRecord owner) : descriptor_(descriptor), owner_(std::move(owner)) {}
   int descriptor_ = -1;
   OwnerRecord owner_;

@@ -1,9 +1,16 @@
 // The steps that ask the archive: how old the backup is, when a restore was last proven, what rotted.
 
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive_spool.h"
 #include "archive/bit_rot.h"
 #include "archive/catalogue.h"
+#include "archive/owner.h"
 #include "operate/file_figures.h"
 #include "operate/health_context.h"
+#include "store/directory_store.h"
 
 namespace litewright {
 namespace {
@@ -24,6 +31,42 @@ void look_at_damage(HealthContext& context, const Catalogue& catalogue) {
                  .meaning = "commits are missing from the archive",
                  .remedy = "litewright log " + context.request.display});
   }
+}
+
+// Of the archiver that runs: what the archive does not take is known to it alone.
+bool ask_owner(HealthContext& context, const ObjectStore& store) {
+  constexpr std::chrono::seconds kOwnerPatience{2};
+  auto owner = OwnerClient::reach(store);
+  if (!owner) return false;
+  const nlohmann::json status = owner->ask({{"op", "status"}}, kOwnerPatience);
+  if (status.value("fence", owner->owner().fence) != owner->owner().fence) return false;  // another archive's
+  Finding finding = unwritable_finding(spool_status_of(status), context.request.display, store.describe());
+  const auto captured = status.value("captured", std::int64_t{0});
+  finding.figures.push_back(
+      {"waiting_commits", std::max<std::int64_t>(0, captured - status.value("archived", captured))});
+  if (finding.severity > Severity::kOk) context.add(std::move(finding));
+  return true;
+}
+
+// What an archiver that ended could not put.
+void look_at_spool(HealthContext& context, const ObjectStore& store, const Catalogue& catalogue) {
+  if (context.request.state_folder.empty() || !catalogue.identity) return;
+  const std::string folder =
+      ArchiveSpool::folder(context.request.state_folder, store.describe(), catalogue.identity->id);
+  std::error_code failure;
+  if (!std::filesystem::exists(folder, failure)) return;
+  std::uint64_t bytes = 0;
+  const std::vector<ObjectInfo> waiting = DirectoryStore(folder).list("segments/");
+  for (const ObjectInfo& object : waiting) bytes += object.size;
+  if (waiting.empty()) return;
+  context.add({.id = "archive.unwritable",
+               .severity = Severity::kWarning,
+               .object = store.describe(),
+               .figures = {{"waiting_objects", static_cast<std::int64_t>(waiting.size())},
+                           {"waiting_bytes", static_cast<std::int64_t>(bytes)}},
+               .meaning = "commits wait in the spool of this machine, and no archiver runs that puts them "
+                          "into the archive",
+               .remedy = "litewright protect " + context.request.display});
 }
 
 }  // namespace
@@ -51,6 +94,7 @@ void look_at_archive(HealthContext& context) {
   } else if (catalogue.identity) {
     context.report.figures["proof-age"] = age_seconds(catalogue.identity->created, now);
   }
+  if (!ask_owner(context, *store)) look_at_spool(context, *store, catalogue);
 }
 
 void look_for_bit_rot(HealthContext& context) {

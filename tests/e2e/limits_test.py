@@ -252,6 +252,11 @@ def disk_full(context):
     return f"{len(sizes)} sizes, {full} of them too small"
 
 
+def checked(context, path, archive, status):
+    report = context.command("check", path, "--archive", archive, "--only", "archive,locks", "--json", status=status).json
+    return [finding for finding in report["findings"] if finding["id"] == "archive.unwritable"]
+
+
 def full_while_following(context):
     """The disk fills under a follower: every commit waits, is said to wait, and arrives."""
     with followed_until_full(context) as (path, archive, protected, first, filler):
@@ -261,10 +266,13 @@ def full_while_following(context):
         unhurt(application_at_work)
         refused = context.command("sync", path, "--archive", archive, "--timeout", "300ms", status=69)
         check("No space left" in refused.stderr, f"sync says {refused.stderr!r}")
+        said = checked(context, path, archive, 1)
+        check(said and "No space left" in said[0]["meaning"] and said[0]["figures"]["waiting_objects"] > 0, f"check says {said}")
         archived = commits_of(context, path, archive)[-1]["txid"]
         os.unlink(filler)
         wait_until_archived(context, path, archive)
         wait_finding(protected, "archive.unwritable", "ok")
+        check(checked(context, path, archive, 0) == [], "check still says that the archive takes nothing")
         made = every_commit_is_there(context, path, archive, first)
         leave(protected)
     return f"{made} commits, {first[0] + made - archived} of them waited in the spool"
@@ -468,6 +476,8 @@ def spool_overtaken(context):
         wait_finding(protected, "archive.unwritable", "warning")
         wait_until_spooled(context, path, first)
         protected.kill()
+        said = checked(context, path, archive, 1)
+        check(said and said[0]["figures"]["waiting_objects"] > 0 and "no archiver runs" in said[0]["meaning"], f"check says {said}")
         os.unlink(filler)
         elsewhere = context.environment | {"LITEWRIGHT_STATE": context.path("another-state")}
         context.command("backup", path, "--archive", archive, env=elsewhere)
