@@ -15,6 +15,7 @@
 #include "archive/cover.h"
 #include "archive/documents.h"
 #include "archive/owner.h"
+#include "archive/restorable.h"
 #include "archive/restore_plan.h"
 #include "base/error.h"
 
@@ -278,33 +279,15 @@ class ChainCheck {
   Faults disagreeing_;
 };
 
-// What an object held, as its name tells: nobody can read more of it. A snapshot may have begun later.
-std::optional<CommitRange> range_by_name(const std::string& name) {
-  const auto range = parse_segment_name(name);
-  if (!range) return std::nullopt;
-  return CommitRange{range->first.next(), range->second};
-}
-
 // Puts names to the commits that can't be restored.
 class LossReport {
  public:
   LossReport(const Catalogue& catalogue, const std::vector<SegmentEntry>& sound, VerifyReport& report)
-      : report_(report), restorable_(restorable_commits(sound)) {
-    std::vector<CommitRange> known;
-    for (const SegmentEntry& entry : catalogue.segments)
-      known.push_back({entry.start().next(), entry.last.txid});
+      : report_(report), restorable_(restorable_commits(sound)), lost_(lost_commits(catalogue, restorable_)) {
     for (const BadObject& object : catalogue.bad_objects) {
       if (const auto range = range_by_name(object.name)) unreadable_.push_back(*range);
     }
-    // Of a snapshot that can't be read only the newest commit is sure.
-    for (const CommitRange& range : unreadable_) {
-      known.push_back(range.first.value == 1 ? CommitRange{range.last, range.last} : range);
-    }
     unreadable_ = joined(std::move(unreadable_));
-    const std::vector<MissingRange> missing = catalogue.missing();
-    for (const MissingRange& range : missing) known.push_back({range.base.next(), range.last});
-    known = joined(std::move(known));
-    if (!known.empty()) lost_ = without({known.front().first, known.back().last}, restorable_);
     Catalogue left;
     left.segments = sound;
     for (const SegmentEntry* entry : left.line()) {

@@ -9,6 +9,7 @@
 
 #include "archive/catalogue.h"
 #include "archive/companions.h"
+#include "archive/restorable.h"
 #include "archive/restore_estimate.h"
 #include "archive/restore_plan.h"
 #include "base/error.h"
@@ -114,7 +115,8 @@ class Timeline {
       return Segment(store_, entry.name).commits();
     } catch (const Error& error) {
       const bool gone = error.code() == ErrorCode::kNoDatabase;
-      if (gone && reloads_ < kMostReloads && reload_if_changed(store_, now_, reloads_++)) {
+      const int reloads = gone ? reloads_++ : kMostReloads;
+      if (reloads < kMostReloads && reload_if_changed(store_, now_, reloads)) {
         line_ = now_.line();
         return std::nullopt;
       }
@@ -231,29 +233,37 @@ class TimelineText {
   std::size_t width_;
 };
 
+std::string shown(Txid txid, const std::optional<WallTime>& seen) {
+  return seen ? fmt::format("{} ({})", txid.value, format_local_time(*seen)) : fmt::format("{}", txid.value);
+}
+
+std::string shown(const CommitRange& range) {
+  if (range.first == range.last) return fmt::format("commit {}", range.first.value);
+  return fmt::format("commits {} to {}", range.first.value, range.last.value);
+}
+
+std::string stretch_text(const RestorableStretch& stretch) {
+  const std::string first = shown(stretch.first, stretch.first_seen);
+  const std::string last = shown(stretch.last, stretch.last_seen);
+  if (stretch.points == 1) return fmt::format("commit {} can be restored", first);
+  if (stretch.every) return fmt::format("every commit from {} to {} can be restored", first, last);
+  // The last one left of the stretch is in an object's index alone.
+  return fmt::format("thinned: {} restore points are left from {} {} {}", stretch.points, first,
+                     stretch.last_seen ? "to" : "on, all before", last);
+}
+
+// What can be restored, and what can't: as of the objects' footers.
+struct Summary {
+  explicit Summary(const Catalogue& catalogue)
+      : restorable(restorable_stretches(catalogue)),
+        lost(lost_commits(catalogue, restorable_commits(catalogue.segments))) {}
+  std::vector<RestorableStretch> restorable;
+  std::vector<CommitRange> lost;
+};
+
 void print_summary(Output& output, const ArchivePlace& place, const Catalogue& catalogue,
-                   const std::vector<BadObject>& damaged) {
-  const auto oldest = catalogue.oldest();
-  const auto newest = catalogue.newest();
-  if (oldest && newest) {
-    // The newest stretch without a gap between its commits.
-    const CommitRecord* every = &*oldest;
-    std::uint64_t points = 0;
-    for (const SegmentEntry* entry : catalogue.line()) {
-      if (every == nullptr) every = &entry->first;
-      points += std::min(entry->commits, entry->last.txid.value - entry->start().value);
-      if (entry->thinned()) every = nullptr;
-    }
-    if (every != nullptr) {
-      output.line(fmt::format("every commit from {} ({}) to {} ({}) can be restored", every->txid.value,
-                              format_local_time(every->seen_at), newest->txid.value,
-                              format_local_time(newest->seen_at)));
-    }
-    if (every == nullptr || every->txid != oldest->txid) {
-      output.line(fmt::format("thinned: about {} restore points from {} ({}) on", points, oldest->txid.value,
-                              format_local_time(oldest->seen_at)));
-    }
-  }
+                   const Summary& summary, const std::vector<BadObject>& damaged) {
+  for (const RestorableStretch& stretch : summary.restorable) output.line(stretch_text(stretch));
   if (const RestoreProof* proof = catalogue.newest_proof()) {
     output.line(fmt::format("newest proof: commit {} was restored and checked {} in {}", proof->txid.value,
                             format_local_time(proof->proven_at), shown(proof->restore_time)));
@@ -261,8 +271,10 @@ void print_summary(Output& output, const ArchivePlace& place, const Catalogue& c
     output.line(fmt::format("no restore was proven yet: litewright verify {} --drill", place.display));
   }
   for (const MissingRange& gap : catalogue.missing()) {
-    output.line(output.paint(Ink::kRed, "missing: ") +
-                fmt::format("commits {} to {}", gap.base.value + 1, gap.last.value));
+    output.line(output.paint(Ink::kRed, "missing: ") + shown(CommitRange{gap.base.next(), gap.last}));
+  }
+  for (const CommitRange& lost : summary.lost) {
+    output.line(output.paint(Ink::kRed, "lost: ") + shown(lost) + " can't be restored");
   }
   for (const auto& objects : {catalogue.bad_objects, damaged}) {
     for (const BadObject& bad : objects) {
@@ -270,6 +282,17 @@ void print_summary(Output& output, const ArchivePlace& place, const Catalogue& c
     }
   }
   output.line(fmt::format("archive: {}, {} segments", place.store->describe(), catalogue.segments.size()));
+}
+
+nlohmann::ordered_json restorable_json(const Summary& summary) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const RestorableStretch& stretch : summary.restorable) {
+    list.push_back({{"first", stretch.first.value},
+                    {"last", stretch.last.value},
+                    {"points", stretch.points},
+                    {"every", stretch.every}});
+  }
+  return list;
 }
 
 int run_log(const Invocation& invocation) {
@@ -289,23 +312,30 @@ int run_log(const Invocation& invocation) {
     if (output.json()) document.item(row_document(row));
   });
   document.end_list();
-  print_summary(output, place, catalogue, timeline.damaged());
+  const Summary summary(catalogue);
+  print_summary(output, place, catalogue, summary, timeline.damaged());
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   for (const MissingRange& gap : catalogue.missing()) {
     missing.push_back({{"first", gap.base.value + 1}, {"last", gap.last.value}});
+  }
+  nlohmann::ordered_json lost = nlohmann::ordered_json::array();
+  for (const CommitRange& range : summary.lost) {
+    lost.push_back({{"first", range.first.value}, {"last", range.last.value}});
   }
   nlohmann::ordered_json proofs = nlohmann::ordered_json::array();
   for (const RestoreProof& proof : catalogue.proofs) proofs.push_back(proof_json(proof));
   std::uint64_t bytes = 0;
   for (const SegmentEntry& entry : catalogue.segments) bytes += entry.size;
   const std::size_t damaged = catalogue.bad_objects.size() + timeline.damaged().size();
+  document.add("restorable", restorable_json(summary));
   document.add("missing", missing);
+  document.add("lost", lost);
   document.add("damaged", damaged);
   document.add("segments", catalogue.segments.size());
   document.add("bytes", bytes);
   document.add("proofs", proofs);
   document.finish();
-  if (!catalogue.missing().empty()) return exit_status(Severity::kCritical);
+  if (!catalogue.missing().empty() || !summary.lost.empty()) return exit_status(Severity::kCritical);
   return exit_status(damaged == 0 ? Severity::kOk : Severity::kWarning);
 }
 
@@ -325,7 +355,7 @@ Command log_command() {
                     {"litewright log app.db --all --json", "all of them, for a program"},
                     {"litewright log /backup", "the plain copies in a folder"}},
        .exit_statuses = {{1, "objects are damaged: verify tells what that costs"},
-                         {2, "commits are missing, or a plain copy is damaged"}},
+                         {2, "commits are missing or lost, or a plain copy is damaged"}},
        .run = run_log});
 }
 

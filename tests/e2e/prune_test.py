@@ -8,7 +8,7 @@ import application_database as application
 import history
 from program import Test, check
 
-WARNING, NO_SUCH_POINT = 1, 66
+WARNING, CRITICAL, NO_SUCH_POINT = 1, 2, 66
 EVERY = {"LITEWRIGHT_RETENTION_EVERY": "100ms"}
 
 
@@ -51,6 +51,37 @@ def archived(context, commits):
     return database, points
 
 
+def says_what_is_left(context, database, status=0):
+    """The log's figures, for people and programs, are those of its rows; gives its text."""
+    told = context.command("log", database, "--json", "--all", status=status).json
+    rows = [commit["txid"] for commit in told["commits"]]
+    can = [txid for txid in rows if not any(lost["first"] <= txid <= lost["last"] for lost in told["lost"])]
+    check(sum(stretch["points"] for stretch in told["restorable"]) == len(can), f"{told['restorable']}, and {can} can be restored")
+    text = context.command("log", database, status=status).stdout
+    for stretch in told["restorable"]:
+        there = [txid for txid in can if stretch["first"] <= txid <= stretch["last"]]
+        check(there[0] == stretch["first"] and len(there) == stretch["points"], f"{stretch}, and there are {there}")
+        check(f"from {stretch['first']} (" in text or f"commit {stretch['first']} (" in text, f"{stretch} is not in {text!r}")
+    return text
+
+
+def says_what_is_lost(context):
+    """Without one object: log names what can't be restored, as verify and restore have it."""
+    database, points = archived(context, 12)
+    says_what_is_left(context, database)
+    gone = sorted(segments(database))[4]
+    first, last = (int(number) for number in gone.removesuffix(".lws").split("-"))
+    newest = max(points)
+    os.unlink(f"{database}-archive/segments/{gone}")
+    text = says_what_is_left(context, database, status=CRITICAL)
+    check(f"lost: commits {first + 1} to {newest} can't be restored" in text, f"log: {text!r}")
+    check(f"to {first} (" in text and f"to {newest} (" not in text, f"log: {text!r}")
+    damage = context.command("verify", database, "--json", status=CRITICAL).json["damage"]
+    check([(one["first_lost"], one["last_lost"]) for one in damage] == [(first + 1, newest)], f"verify: {damage}")
+    context.restore(database, context.path("before.db"), "--tx", first)
+    context.command("restore", database, "--tx", newest, "-o", context.path("lost.db"), status=65)
+
+
 def without_an_archiver(context):
     database, points = archived(context, 24)
     txids = sorted(points)
@@ -73,8 +104,7 @@ def without_an_archiver(context):
     answer = context.command("restore", database, "--tx", named, "-o", context.path("gone.db"), status=NO_SUCH_POINT)
     check("was thinned out" in answer.stderr and str(kept[0]) in answer.stderr, f"it said {answer.stderr!r}")
     context.verify_is_clean(database)
-    text = context.command("log", database).stdout
-    check("thinned" in text or "every commit from" in text, f"log: {text!r}")
+    says_what_is_left(context, database)
     # It goes on as if nothing had been.
     protect = context.protect(database)
     application.newest_equals(context, database)
@@ -90,6 +120,8 @@ def what_must_stay(context):
     newest = max(points)
     check(counter_at(context, database) == points[newest], "the newest is another state")
     context.verify_is_clean(database)
+    text = says_what_is_left(context, database)
+    check(f"commit {newest} (" in text and "can be restored" in text, f"log: {text!r}")
 
 
 def beside_an_archiver(context):
@@ -175,6 +207,7 @@ def readers_meanwhile(context):
 
 TESTS = [
     Test("prune keeps what the rules say, and names what was thinned out", without_an_archiver, 8),
+    Test("log says what is lost", says_what_is_lost, 6),
     Test("prune keeps what must stay, and says that it is too large", what_must_stay, 5),
     Test("prune beside protect leaves named points and the newest, and protect goes on", beside_an_archiver, 8),
     Test("protect thins and merges by itself", by_itself, 15, 60),
