@@ -18,7 +18,7 @@ SHORT_CUTS, LONG_CUTS = 3, 200
 CUTS_A_DISK = 100              # then a new one: it would fill up
 CONTROL_CUTS = 6
 KILLED_BEFORE = .3             # of the cuts follow a kill and a restart: what a listing finds need not be durable yet
-UNMOUNT_SECONDS = 20
+UNMOUNT_SECONDS, COPY_SECONDS = 20, 60
 
 
 class Disk:
@@ -62,6 +62,11 @@ class Disk:
             check(time.monotonic() < end, f"{self.folder} can't be unmounted")
             time.sleep(.01)
         self.mounted = False
+        # Another test's mount namespace may have a copy of it: mounted again it would be the same dead file system.
+        end = time.monotonic() + COPY_SECONDS
+        while subprocess.run(["losetup", "-j", self.image], capture_output=True, text=True).stdout:
+            check(time.monotonic() < end, f"{self.image} is still mounted somewhere")
+            time.sleep(.02)
 
 
 def with_disk(run):

@@ -24,7 +24,7 @@ class PrivateSyslog:
         folder, path = context.path("dev"), context.path("dev-log")
         os.makedirs(folder, exist_ok=True)
         as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
-        self.before = ["unshare", "--mount", *as_root, "sh", "-c", PRIVATE_DEV, folder, path]
+        self.before = ["unshare", "--mount", "--propagation", "slave", *as_root, "sh", "-c", PRIVATE_DEV, folder, path]
         self.lines = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)

@@ -27,7 +27,7 @@ def alertmanager_command():
     program = prometheus_program("prometheus-alertmanager")
     if pathlib.Path("/usr/share/prometheus/alertmanager/default.tmpl").exists():
         return [program]
-    in_its_place = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c",
+    in_its_place = ["unshare", "--mount", "--propagation", "slave", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c",
                     'mount --bind "$0" /usr/share && exec "$@"', str(TOOLS / "usr/share")]
     tried = subprocess.run([*in_its_place, "true"], capture_output=True, text=True)
     if tried.returncode != 0:
