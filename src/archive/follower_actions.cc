@@ -63,6 +63,7 @@ HandoverOutcome Follower::Session::hand_over() {
     return {.ok = false};
   }
   guard.drop_old();
+  pins++;
   on_read_zero = index.backfilled >= index.header.max_frame;
   return {.ok = true, .mark = index.header.max_frame.value};
 }

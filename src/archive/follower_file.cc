@@ -29,12 +29,13 @@ void Follower::Session::require_same_file() const {
 }
 
 // Since all was copied back, nobody had a reason to write the database file: what was committed is still in
-// the WAL alone, of this generation or the next one (whose first salt is one more).
-bool Follower::Session::is_unwritten_since(const Untouched& then, const WalIndex& index) {
+// the WAL alone, of this generation or the next one (whose first salt is one more). Under one pin of ours the
+// first can't have grown, been copied back and begun anew.
+bool Follower::Session::is_unwritten_since(const Untouched& then, const WalIndex& index) const {
   if (same_salt(then.header, index.header)) {
     return index.backfilled <= then.header.max_frame && index.backfill_attempted <= then.header.max_frame;
   }
-  return index.header.salt[0] == then.header.salt[0] + 1 && index.backfilled.value == 0 &&
+  return then.pin == pins && index.header.salt[0] == then.header.salt[0] + 1 && index.backfilled.value == 0 &&
          index.backfill_attempted.value == 0;
 }
 
@@ -52,7 +53,7 @@ void Follower::Session::require_untouched_file() {
   }
   untouched.reset();
   if (index.backfilled < index.header.max_frame) return;
-  if (const auto since = stamp_file(path)) untouched = Untouched{index.header, *since};
+  if (const auto since = stamp_file(path)) untouched = Untouched{index.header, *since, pins};
 }
 
 void Follower::Session::look_at_file() {

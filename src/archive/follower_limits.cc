@@ -11,7 +11,7 @@ namespace litewright {
 namespace {
 constexpr std::uint32_t kSortedInVain = 500;
 constexpr std::uint64_t kLongWalLimits = 4;
-constexpr std::chrono::milliseconds kQuietBeforeCut{1'000}, kCutPatience{1'500};
+constexpr std::chrono::milliseconds kQuietBeforeAsked{10}, kQuietBeforeCut{1'000}, kCutPatience{1'500};
 constexpr std::chrono::milliseconds kLookAtDisk{20};  // a fast writer takes 1 MiB in that time
 }  // namespace
 
@@ -44,15 +44,20 @@ bool Follower::Session::may_stand_still(const WalIndex& index) {
 
 // After a reader that stayed, or a burst, its file keeps the length that it once had. Cut while nobody writes
 // it costs nobody anything (FACTS 31 is about doing so each time); tried for a moment, and again after the
-// next commit.
+// next commit. When the application is gone nothing is left in it, as its own last close would have seen to
+// (docs/decisions/0016).
 bool Follower::Session::wants_shorter_wal(const WalIndex& index, SteadyTime now) {
-  if (scan || !announced || !handover || now - handover->changed_at() < kQuietBeforeCut) return false;
+  if (scan || !announced || !handover || now - handover->changed_at() < kQuietBeforeAsked) return false;
+  const std::uint64_t bytes = guard.wal_bytes();
+  if (bytes == 0) return false;
+  const bool alone = guard.is_alone();
+  if (!alone && now - handover->changed_at() < kQuietBeforeCut) return false;
   if (cut_after != index.header.change) {
-    if (guard.wal_bytes() <= kLongWalLimits * follower.options_.wal_limit_bytes) return false;
+    if (!alone && bytes <= kLongWalLimits * follower.options_.wal_limit_bytes) return false;
     cut_after = index.header.change;
     cut_until = now + kCutPatience;
   }
-  return now < cut_until && guard.wal_bytes() > 0;
+  return now < cut_until;
 }
 
 // The WAL is ours to give free only where it waits for us: what is captured somebody else's reader holds, and

@@ -175,9 +175,11 @@ struct Follower::Session {
   struct Untouched {
     WalIndexHeader header;
     FileStamp stamp;
+    std::uint64_t pin = 0;
   };
   std::optional<Untouched> untouched;  // all was copied back then
-  static bool is_unwritten_since(const Untouched& then, const WalIndex& index);
+  bool is_unwritten_since(const Untouched& then, const WalIndex& index) const;
+  std::uint64_t pins = 0;  // that were handed over to
   std::optional<SteadyTime> trouble_since{};
   Txid archived_in_trouble;
   SteadyTime disk_looked_at{};
