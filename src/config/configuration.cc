@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "archive/keep_words.h"
 #include "base/error.h"
@@ -220,6 +221,7 @@ class Reader {
     for (const char* plan : kPlans) {
       if (table.contains(plan)) settings.schedule[plan] = text(table, plan);
     }
+    require_schedule_keys(table);
     try {
       jobs_of(settings, {});
     } catch (const Error& error) {
@@ -228,9 +230,31 @@ class Reader {
     return settings;
   }
 
+  // Of [jobs] and [database.schedule]: each complaint at its own line.
+  void require_schedule_keys(const toml::table& table) const {
+    const auto require = [&](const char* key, const std::function<void(const std::string&)>& parse) {
+      const toml::node* node = table.get(key);
+      const std::string said = node == nullptr ? "" : text_of(*node, key);
+      if (said.empty()) return;
+      try {
+        parse(said);
+      } catch (const Error& error) {
+        throw wrong(*node, fmt::format("{}: {}", key, error.what()), error.hint());
+      }
+    };
+    require("zone", TimeZone::find);
+    require("jitter", parse_duration);
+    for (const char* plan : kPlans) {
+      require(plan, [](const std::string& said) {
+        if (said != "off") Schedule::parse(said, TimeZone::find("UTC"));
+      });
+    }
+  }
+
   void require_schedules(const toml::table& table, const Configuration& configuration) const {
     const toml::node* schedule = table.get("schedule");
     if (schedule == nullptr) return;
+    if (const toml::table* keys = schedule->as_table()) require_schedule_keys(*keys);
     try {
       jobs_of(configuration.jobs, configuration.databases.back());
     } catch (const Error& error) {
