@@ -47,7 +47,9 @@ constexpr const char* kSchema =
     "summary TEXT NOT NULL DEFAULT '', findings TEXT NOT NULL DEFAULT '[]', pid INTEGER, start_ticks "
     "INTEGER);"
     "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due);"
-    "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL;";
+    "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL;"
+    "CREATE TABLE IF NOT EXISTS schedules(database TEXT NOT NULL, job TEXT NOT NULL, schedule TEXT NOT NULL, "
+    "since INTEGER NOT NULL, PRIMARY KEY(database, job)) WITHOUT ROWID;";
 
 constexpr std::string_view kColumns =
     "id, job, database, due, attempt, began, ended, result, summary, findings";
@@ -244,6 +246,55 @@ std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
     runs.interruptions = static_cast<int>(row.integer(4));
   }
   return past;
+}
+
+std::map<std::string, PastRuns> RunHistory::join(const std::string& database, const std::vector<Job>& jobs) {
+  std::map<std::string, KnownSchedule> known = schedules(database), changed;
+  std::map<std::string, PastRuns> past = this->past(database);
+  const WallTime now = clock_.wall();
+  for (const Job& job : jobs) {
+    const std::string text = job.schedule.text() + " " + job.schedule.zone();
+    PastRuns& runs = past[job.name];
+    const auto before = known.extract(job.name);
+    if (before && before.mapped().text == text) {
+      runs.since = before.mapped().since;
+      continue;
+    }
+    // A history of before this was kept: it had this schedule, as far as anybody knows.
+    runs.since = before ? now : runs.handled.value_or(now);
+    changed[job.name] = {text, *runs.since};
+  }
+  // One that comes again is new.
+  for (const auto& [job, gone] : known) {
+    if (!gone.text.empty()) changed[job] = {"", now};
+  }
+  keep_schedules(database, changed);
+  return past;
+}
+
+std::map<std::string, RunHistory::KnownSchedule> RunHistory::schedules(const std::string& database) {
+  Statement row = connection_.prepare("SELECT job, schedule, since FROM schedules WHERE database=?1");
+  row.bind(1, std::string_view(database));
+  std::map<std::string, KnownSchedule> known;
+  while (row.step()) known[row.text(0)] = {row.text(1), time_of(row.integer(2))};
+  return known;
+}
+
+void RunHistory::keep_schedules(const std::string& database,
+                                const std::map<std::string, KnownSchedule>& changed) {
+  if (changed.empty()) return;
+  Transaction transaction(connection_, Transaction::Kind::kWrite);
+  for (const auto& [job, schedule] : changed) {
+    Statement insert = connection_.prepare(
+        "INSERT INTO schedules(database, job, schedule, since) VALUES(?1, ?2, ?3, ?4) "
+        "ON CONFLICT(database, job) DO UPDATE SET schedule=excluded.schedule, since=excluded.since");
+    insert.bind(1, std::string_view(database));
+    insert.bind(2, std::string_view(job));
+    insert.bind(3, std::string_view(schedule.text));
+    insert.bind(4, nanoseconds_of(schedule.since));
+    insert.step();
+  }
+  transaction.commit();
 }
 
 std::size_t RunHistory::forget(std::size_t keep) {

@@ -71,13 +71,23 @@ class RunHistory {
   // newest first, without summary and findings. Skipped ones don't count.
   std::vector<RunRecord> last_of_each();
 
-  // For a timetable, by job: of one database. Interrupted runs must have been marked.
-  std::map<std::string, PastRuns> past(const std::string& database);
+  // For a timetable, by job: of one database that has these jobs from now on. Interrupted runs must have been
+  // marked. Since when a job has its schedule is kept from here on: a restart before its first due time
+  // forgets nothing.
+  std::map<std::string, PastRuns> join(const std::string& database, const std::vector<Job>& jobs);
+  std::map<std::string, PastRuns> past(const std::string& database);  // what the runs alone say
 
   // The newest `keep` of each job and database stay.
   std::size_t forget(std::size_t keep);
 
  private:
+  struct KnownSchedule {
+    std::string text;  // with its zone; empty: the job has none any more
+    WallTime since{};
+  };
+  std::map<std::string, KnownSchedule> schedules(const std::string& database);  // by job
+  void keep_schedules(const std::string& database, const std::map<std::string, KnownSchedule>& changed);
+
   const Clock& clock_;
   Connection connection_;
 };

@@ -16,20 +16,23 @@ constexpr int kMostSkipsAtOnce = 1000;  // recorded one by one; what lies furthe
 
 }  // namespace
 
-Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime since) {
+Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime now) {
   for (Job& job : jobs) {
     const std::string name = job.name;
     const auto known = past.find(name);
-    State state{.job = std::move(job), .handled = since};
-    if (known != past.end() && known->second.handled) take_past(state, known->second, since);
+    State state{.job = std::move(job), .handled = now};
+    if (known != past.end()) take_past(state, known->second, now);
     state.next = state.job.schedule.next(state.handled);
     states_.emplace(name, std::move(state));
   }
 }
 
 void Timetable::take_past(State& state, const PastRuns& past, WallTime now) {
-  state.handled = *past.handled;
-  state.due = past.due.value_or(state.handled);
+  // By a clock that was set back since then it would be far away.
+  if (past.since) state.handled = std::min(*past.since, now);
+  if (!past.handled) return;
+  state.handled = past.since ? std::max(*past.handled, state.handled) : *past.handled;
+  state.due = past.due.value_or(*past.handled);
   state.attempt = past.attempts;
   state.interruptions = past.interruptions;
   const auto pause = backoff(state, past.end);
@@ -39,7 +42,6 @@ void Timetable::take_past(State& state, const PastRuns& past, WallTime now) {
     state.retry_why = Why::kInterrupted;
     return;
   }
-  // By a clock that was set back since then it would be far away.
   const WallTime at = std::min(past.ended.value_or(now), now) + *pause;
   const JobRules& rules = state.job.rules;
   const bool too_late = rules.catch_up == JobRules::CatchUp::kNever

@@ -9,7 +9,8 @@
 //   2. A job that still runs when it is due again is not begun beside itself: that due time is skipped. One
 //      that still waits for its turn then gives way to the new due time.
 //   3. After downtime the latest missed due time is caught up with, once (kLatest), or none is (kNever). One
-//      that lies further back than `longest_lateness` is skipped.
+//      that lies further back than `longest_lateness` is skipped. That holds from the moment a job is known:
+//      its very first due time, too. A schedule that was changed has missed nothing by its new hours.
 //   4. A run that failed is tried again after a while, more slowly each time, until it has had 1 + `retries`
 //      attempts, unless the next due time comes first. After downtime it is for that as for the due time
 //      itself by rule 3.
@@ -52,6 +53,7 @@ enum class RunEnd { kDone, kFailed, kInterrupted };
 
 // What is known of a job from before.
 struct PastRuns {
+  std::optional<WallTime> since = {};    // it has this schedule: due times before are not missed
   std::optional<WallTime> handled = {};  // the latest due time that was begun or skipped
   std::optional<WallTime> due = {};      // of the last run that began by its schedule
   int attempts = 0;                      // that it had
@@ -62,8 +64,8 @@ struct PastRuns {
 
 class Timetable {
  public:
-  // `since`: due times before it are not missed (a job that is new is due from now on).
-  Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime since);
+  // A job of which nothing is known is due from now on.
+  Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns>& past, WallTime now);
 
   enum class Why { kDue, kCaughtUp, kRetry, kInterrupted };
   struct Start {

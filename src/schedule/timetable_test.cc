@@ -319,6 +319,25 @@ TEST_F(TimetableTest, WhatFailedBeforeARestartIsTriedAgainAtItsTime) {
   }
 }
 
+TEST_F(TimetableTest, SinceWhenAScheduleIsKnownIsKept) {
+  const TestFolder folder;
+  MovedClock clock;
+  clock.now = start_;
+  const std::string database = "/data/app.db";
+  const auto since = [&](const std::vector<Job>& jobs) {
+    return RunHistory(folder.path("."), clock).join(database, jobs).at("daily").since;
+  };
+  const std::vector<Job> daily = {job("daily", "0 2 * * *", utc_)}, later = {job("daily", "0 3 * * *", utc_)};
+  EXPECT_EQ(since(daily), start_);
+  clock.now = start_ + 24h;
+  EXPECT_EQ(since(daily), start_);
+  EXPECT_EQ(since(later), start_ + 24h);
+  // One that an earlier version ran had this schedule, as far as anybody knows.
+  Connection(folder.path("runs.db"), {}).execute("DELETE FROM schedules");
+  RunHistory(folder.path("."), clock).skip("daily", database, start_ + 2h, "missed while nothing ran");
+  EXPECT_EQ(since(later), start_ + 2h);
+}
+
 TEST_F(TimetableTest, ARunIsTakenOverByTheProcessThatDoesIt) {
   const TestFolder folder;
   MovedClock clock;

@@ -23,16 +23,8 @@ bool JobQueue::has_jobs(const std::string& database, const std::vector<Job>& job
 }
 
 void JobQueue::put(const std::string& database, const std::vector<Job>& jobs,
-                   std::map<std::string, PastRuns> past, WallTime now) {
+                   const std::map<std::string, PastRuns>& past, WallTime now) {
   if (is_running(database)) throw Error(ErrorCode::kInternal, "jobs changed under a run of " + database);
-  // A schedule that is changed while the daemon runs has missed nothing by its new hours.
-  if (const auto known = entries_.find(database); known != entries_.end()) {
-    for (const Job& job : jobs) {
-      const bool kept =
-          std::ranges::any_of(known->second.jobs, [&](const Job& before) { return same_job(before, job); });
-      if (!kept) past[job.name].handled = now;
-    }
-  }
   entries_.insert_or_assign(database, Entry{.jobs = jobs, .table = Timetable(jobs, past, now), .wake = now});
 }
 

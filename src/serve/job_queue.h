@@ -25,8 +25,8 @@ class JobQueue {
 
   // The jobs of a database from now on, by what its history knows. While one of its runs is under way:
   // Error{kInternal}.
-  void put(const std::string& database, const std::vector<Job>& jobs, std::map<std::string, PastRuns> past,
-           WallTime now);
+  void put(const std::string& database, const std::vector<Job>& jobs,
+           const std::map<std::string, PastRuns>& past, WallTime now);
   void drop(const std::string& database);  // a run that is under way is still to be ended()
   bool has_jobs(const std::string& database, const std::vector<Job>& jobs) const;  // exactly these
   bool is_running(const std::string& database) const { return running_.contains(database); }

@@ -111,8 +111,9 @@ TEST_F(JobQueueTest, ANewScheduleHasMissedNothing) {
   queue_.put("a", jobs({{"hourly", "0 * * * *"}, {"daily", "0 1 * * *"}}), {}, at("00:30:00"));
   const auto changed = jobs({{"hourly", "0 * * * *"}, {"daily", "0 9 * * *"}});
   EXPECT_FALSE(queue_.has_jobs("a", changed));
-  const std::map<std::string, PastRuns> past = {{"hourly", {.handled = at("08:00:00"), .attempts = 1}},
-                                                {"daily", {.handled = at("01:00:00"), .attempts = 1}}};
+  const std::map<std::string, PastRuns> past = {
+      {"hourly", {.handled = at("08:00:00"), .attempts = 1}},
+      {"daily", {.since = at("10:30:00"), .handled = at("01:00:00"), .attempts = 1}}};
   queue_.put("a", changed, past, at("10:30:00"));
   EXPECT_TRUE(queue_.has_jobs("a", changed));
   EXPECT_EQ(tick("10:30:00"), Words{"a hourly"});  // that of 10:00
@@ -126,7 +127,8 @@ TEST_F(JobQueueTest, ANewScheduleHasMissedNothing) {
 TEST_F(JobQueueTest, ANewScheduleForgetsNoRetry) {
   queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:30:00"));
   const std::map<std::string, PastRuns> past = {{"daily",
-                                                 {.handled = at("01:00:00"),
+                                                 {.since = at("01:00:30"),
+                                                  .handled = at("01:00:00"),
                                                   .due = at("01:00:00"),
                                                   .attempts = 1,
                                                   .end = RunEnd::kFailed,

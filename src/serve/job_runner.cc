@@ -212,11 +212,11 @@ bool JobRunner::take_join(const Member& member) {
     if (queue_.is_running(member.name)) return false;
   }
   if (history_.going(member.path) > 0) return false;
-  auto past = history_.past(member.path);
+  const auto past = history_.join(member.path, jobs);
   recall(member);
   {
     const std::lock_guard lock(mutex_);
-    queue_.put(member.name, jobs, std::move(past), around_.clock.wall());
+    queue_.put(member.name, jobs, past, around_.clock.wall());
   }
   take_asked(member);
   return true;

@@ -156,6 +156,72 @@ TEST_F(JobRunnerTest, AfterDowntimeTheLatestIsCaughtUpWithAndTheOthersAreRecorde
                                             "06 skipped 07T09:00", "07 done 07T09:00", "08 done 08T02:00"}));
 }
 
+// A new state folder, three databases, one run at a time: ended before two had their turn.
+TEST_F(JobRunnerTest, TheVeryFirstDueTimeOfWhatWaitsIsNotLostByARestart) {
+  std::string toml = "[jobs]\nzone = \"UTC\"\nat_once = 1\nhourly = \"0 * * * *\"\n";
+  for (const char* name : {"a", "b", "c"})
+    toml += fmt::format("[[database]]\npath = \"/data/{}.db\"\n", name);
+  configure(toml);
+  std::atomic<bool> began = false;
+  run_ = [&began](const OwnCommand& command) {
+    began = true;
+    while (!command.stop()) std::this_thread::sleep_for(1ms);
+    return OwnCommandResult{.status = 75, .stopped = true};
+  };
+  start(at("2026-11-01T08:30:00Z"));
+  runner_->step();
+  clock_.now = at("2026-11-01T09:00:00Z");
+  runner_->step();
+  while (!began) std::this_thread::sleep_for(1ms);
+  runner_.reset();
+  run_ = well_;
+  start(at("2026-11-01T09:00:03Z"));
+  work_until(at("2026-11-01T09:10:00Z"));
+  for (const char* name : {"a", "b", "c"}) {
+    const auto all = runs("hourly", fmt::format("/data/{}.db", name));
+    ASSERT_FALSE(all.empty()) << name;
+    EXPECT_EQ(all.back().due, at("2026-11-01T09:00:00Z"));
+    EXPECT_EQ(all.back().result, RunResult::kDone);
+  }
+}
+
+// First known at 00:00; what is configured and when it is started next; the due times that are then run.
+TEST_F(JobRunnerTest, WhatAJobMissedBeforeItsFirstRunFollowsFromWhenItIsKnown) {
+  const std::string base = "[[database]]\npath = \"/data/app.db\"\n";
+  const std::string at_two = "schedule.daily = \"0 2 * * *\"\n", at_one = "schedule.daily = \"0 1 * * *\"\n";
+  struct Case {
+    const char* name;
+    std::vector<std::string> then;  // what was configured at one start after the other
+    std::vector<std::string> due;   // by 04:00
+  };
+  const std::vector<Case> cases = {
+      {"down over its first due time", {at_two}, {"02:00"}},
+      {"changed while it was down", {at_one}, {}},
+      {"another zone", {at_two + "schedule.zone = \"Europe/Berlin\"\n"}, {}},
+      {"taken out, and in again", {"", at_two}, {}},
+      {"only its jitter changed", {at_two + "schedule.jitter = \"5m\"\n"}, {"02:00"}},
+  };
+  for (const Case& one : cases) {
+    std::filesystem::remove(folder_.path("runs.db"));
+    configure("[jobs]\nzone = \"UTC\"\n" + base + at_two);
+    start(at("2026-11-01T00:00:00Z"));
+    work();
+    runner_.reset();
+    child_history_.reset();
+    for (const std::string& schedules : one.then) {
+      configure("[jobs]\nzone = \"UTC\"\n" + base + schedules);
+      start(at("2026-11-01T03:00:00Z"));
+      work();
+    }
+    work_until(at("2026-11-01T04:00:00Z"));
+    runner_.reset();
+    std::vector<std::string> due;
+    for (const RunRecord& run : runs("daily", "/data/app.db"))
+      due.push_back(format_utc_time(run.due).substr(11, 5));
+    EXPECT_EQ(due, one.due) << one.name;
+  }
+}
+
 TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {
   configure(std::string(kDaily) + "archive = \"/backup/app\"\n");
   start(at("2026-11-01T01:59:00Z"));
