@@ -43,6 +43,12 @@ std::int64_t number_in(const std::string& text, std::string_view name, std::int6
   throw Error(ErrorCode::kUsage, fmt::format("{}: '{}' is no number from 1 to {}", name, text, most));
 }
 
+bool boolean_in(const std::string& text, std::string_view name) {
+  if (text == "true") return true;
+  if (text.empty() || text == "false") return false;
+  throw Error(ErrorCode::kUsage, fmt::format("{}: '{}' is neither true nor false", name, text));
+}
+
 HttpAnswer made_later(std::function<HttpAnswer()> make) {
   HttpAnswer answer;
   answer.later = std::move(make);
@@ -112,7 +118,7 @@ HttpAnswer timeline(const HttpCall& call, ApiContext& context) {
   const StatusBoard::Entry entry = database_in(call, context);
   std::vector<std::string> words = {"log", entry->path, "--json"};
   if (!entry->archive.empty()) words.insert(words.end(), {"--archive", entry->archive});
-  if (call.query("all") == "true") words.emplace_back("--all");
+  if (boolean_in(call.query("all"), "all")) words.emplace_back("--all");
   return command_later(context, std::move(words), std::chrono::minutes(2));
 }
 
@@ -207,23 +213,27 @@ HttpAnswer metrics(const HttpCall&, const ApiContext& context) {
 
 std::vector<HttpRoute> api_routes(ApiContext& context) {
   using enum RouteNeed;
-  const auto route = [&context](std::string method, std::string pattern, RouteNeed need, auto answer) {
-    return HttpRoute{.method = std::move(method),
-                     .pattern = std::move(pattern),
+  const auto route = [&context](const std::string& method, const std::string& pattern, RouteNeed need,
+                                std::vector<std::string> parameters, auto answer) {
+    return HttpRoute{.method = method,
+                     .pattern = pattern,
                      .need = need,
+                     .parameters = std::move(parameters),
                      .answer = [&context, answer](const HttpCall& call) { return answer(call, context); }};
   };
-  return {route("GET", "/metrics", kAsker, metrics),
-          route("GET", "/api/v1/databases", kAsker, databases),
-          route("GET", "/api/v1/databases/{name}", kAsker, one_database),
-          route("GET", "/api/v1/databases/{name}/timeline", kAsker, timeline),
-          route("GET", "/api/v1/databases/{name}/locks", kAsker, locks),
-          route("GET", "/api/v1/findings", kAsker, findings),
-          route("GET", "/api/v1/runs", kAsker, runs),
-          route("GET", "/api/v1/runs/{id}", kAsker, one_run),
-          route("GET", "/api/v1/events", kAsker, events),
-          route("POST", "/api/v1/databases/{name}/jobs", kAsker, start_job),
-          route("GET", "/api/v1/databases/{name}/restore", kToken, restore)};
+  HttpRoute scraped = route("GET", "/metrics", kAsker, {}, metrics);
+  scraped.parameters.reset();  // a scraper may send some of its own
+  return {scraped,
+          route("GET", "/api/v1/databases", kAsker, {}, databases),
+          route("GET", "/api/v1/databases/{name}", kAsker, {}, one_database),
+          route("GET", "/api/v1/databases/{name}/timeline", kAsker, {"all"}, timeline),
+          route("GET", "/api/v1/databases/{name}/locks", kAsker, {}, locks),
+          route("GET", "/api/v1/findings", kAsker, {"db", "severity"}, findings),
+          route("GET", "/api/v1/runs", kAsker, {"db", "job", "count"}, runs),
+          route("GET", "/api/v1/runs/{id}", kAsker, {}, one_run),
+          route("GET", "/api/v1/events", kAsker, {"db"}, events),
+          route("POST", "/api/v1/databases/{name}/jobs", kAsker, {}, start_job),
+          route("GET", "/api/v1/databases/{name}/restore", kToken, {"at", "tx", "point"}, restore)};
 }
 
 }  // namespace litewright

@@ -123,6 +123,15 @@ TEST(OpenApi, DescribesEveryRouteAndNoOther) {
     answered.insert(method + " " + route.pattern);
     const Json& operation = description.paths()[route.pattern][method];
     EXPECT_EQ(operation["security"].empty(), route.need == RouteNeed::kNothing) << route.pattern;
+    std::set<std::string> parameters;
+    for (const Json& parameter : operation["parameters"]) {
+      if (parameter["in"] == "query") parameters.insert(parameter["name"].get<std::string>());
+    }
+    EXPECT_EQ(route.parameters.has_value(), route.pattern.starts_with("/api/v1/")) << route.pattern;
+    if (route.parameters) {
+      EXPECT_EQ(std::set<std::string>(route.parameters->begin(), route.parameters->end()), parameters)
+          << route.pattern;
+    }
   }
   EXPECT_EQ(described, answered);
 }
@@ -160,6 +169,9 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
                             {"/api/v1/findings", "/api/v1/findings?severity=awful", 400},
                             {"/api/v1/runs", "/api/v1/runs?db=shop&job=daily&count=5"},
                             {"/api/v1/runs", "/api/v1/runs?count=1001", 400},
+                            {"/api/v1/databases", "/api/v1/databases?db=shop", 400},
+                            {"/api/v1/events", "/api/v1/events?since=7", 400},
+                            {"/health/ready", "/health/ready?db=shop&probe=7"},
                             {"/api/v1/runs/{id}", "/api/v1/runs/7"},
                             {"/api/v1/runs/{id}", "/api/v1/runs/8", 404},
                             {"/api/v1/runs/{id}", "/api/v1/runs/x", 400},
@@ -181,6 +193,30 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
   EXPECT_EQ(description.breach(*schema, parse_json(begun.body), "job"), "");
   // What goes in, and what a command's own --json has: tests/e2e/http_test.py.
   EXPECT_EQ(description.unseen({"JobWish", "Timeline", "Locks"}), std::set<std::string>());
+}
+
+// A mistyped moment must not become the newest one.
+TEST(Api, RefusesAParameterThatItDoesNotKnowOrThatIsEmpty) {
+  WebSample web({.token = kToken});
+  struct Case {
+    const char *target, *detail, *hint;
+  };
+  for (const auto& [target, detail, hint] : std::vector<Case>{
+           {"/api/v1/databases/shop/restore?txn=7", "unknown parameter 'txn'", "tx=..."},
+           {"/api/v1/databases/shop/restore?bogus=1", "unknown parameter 'bogus'", "at, tx, point"},
+           {"/api/v1/databases/shop/restore?tx=", "the parameter 'tx' has no value",
+            "tx=..., or leave it out"},
+           {"/api/v1/databases?a=b", "unknown parameter 'a'", "this address takes none"},
+           {"/api/v1/databases/shop/timeline?all=1", "all: '1' is neither true nor false", ""}}) {
+    const HttpAnswer answer =
+        web.ask({.method = "GET", .target = target, .headers = {{"authorization", "Bearer " + kToken}}});
+    EXPECT_EQ(answer.status, 400) << target;
+    EXPECT_EQ(answer.type, "application/problem+json");
+    EXPECT_EQ(parse_json(answer.body)["detail"], detail);
+    EXPECT_EQ(parse_json(answer.body).value("hint", ""), hint);
+  }
+  EXPECT_TRUE(web.commands.empty());
+  EXPECT_EQ(web.get("/metrics?collect=all").status, 401) << "first of all who may ask";
 }
 
 TEST(Api, BeginsAJobOnlyWhereTheBodyIsJsonThatNamesOne) {

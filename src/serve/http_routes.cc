@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <algorithm>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 namespace litewright {
 namespace {
@@ -41,6 +42,24 @@ bool allowed(RouteNeed need, const HttpRequest& request, const AccessRules& rule
   return need == RouteNeed::kToken ? has_token(request, rules) : may_ask(request, rules);
 }
 
+std::string hint_of(const std::string& name, const std::vector<std::string>& known) {
+  if (known.empty()) return "this address takes none";
+  if (const std::string meant = nearest(name, known); !meant.empty()) return fmt::format("{}=...", meant);
+  return fmt::format("{}", fmt::join(known, ", "));
+}
+
+// A parameter that is mistyped, or empty as a script's variable may be, would otherwise mean its default:
+// another answer than was asked for, and no word of it.
+void require_known(const HttpTarget& target, const std::vector<std::string>& known) {
+  for (const auto& [name, value] : target.query) {
+    if (std::ranges::find(known, name) == known.end())
+      throw Error(ErrorCode::kUsage, fmt::format("unknown parameter '{}'", name), hint_of(name, known));
+    if (value.empty())
+      throw Error(ErrorCode::kUsage, fmt::format("the parameter '{}' has no value", name),
+                  fmt::format("{}=..., or leave it out", name));
+  }
+}
+
 }  // namespace
 
 std::string HttpCall::query(std::string_view name) const {
@@ -71,6 +90,7 @@ HttpAnswer HttpRoutes::dispatch(const HttpRequest& request) const {
       continue;
     }
     if (!allowed(route.need, request, *rules)) return refusal(route.need, *rules);
+    if (route.parameters) require_known(*target, *route.parameters);
     return route.answer({.request = request,
                          .target = std::move(*target),
                          .captured = std::move(*captured),

@@ -1,11 +1,12 @@
 // The table of what is answered, and the way from a request to its route: Host and Origin, path, method,
-// permission, in this order. Pure: values in, values out.
+// permission, query, in this order. Pure: values in, values out.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,8 @@ struct HttpRoute {
   std::string method = {};   // "GET" answers HEAD, too
   std::string pattern = {};  // "/api/v1/databases/{name}"
   RouteNeed need = RouteNeed::kAsker;
+  // What the query may hold, each with a value; anything else is a 400. Absent: it is passed over.
+  std::optional<std::vector<std::string>> parameters = {};
   std::function<HttpAnswer(const HttpCall&)> answer = {};  // throws Error
 };
 

@@ -124,6 +124,8 @@ def api(context):
     check(restored.body == pathlib.Path(out).read_bytes(), "the download is not what restore gives")
     check(not os.listdir(context.path("state/downloads")), "a restored copy was left behind")
     check(ask(address, "/api/v1/databases/app.db/restore?tx=999999", headers=shown).status == 404, "a commit that is not there")
+    mistyped = ask(address, "/api/v1/databases/app.db/restore?txn=1", headers=shown)
+    check(mistyped.status == 400 and mistyped.json["hint"] == "tx=..." and "txn" in mistyped.json["detail"], f"{mistyped}")
     check(TOKEN not in served.errors + json.dumps(served.events), "the token was printed")
     served.stop()
     return f"{len(commits)} commits, {len(restored.body)} bytes restored"
