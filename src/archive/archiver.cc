@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "archive/archive_home.h"
 #include "archive/catalogue.h"
 #include "archive/retention_request.h"
 
@@ -36,6 +37,12 @@ std::unique_ptr<FollowLock> lock_for(const ObjectStore& store, const ArchiverOpt
                                                         .file = options.follow_locks});
 }
 
+// Before anything is taken: a refusal leaves no trace in another database's archive.
+std::unique_ptr<FollowLock> first_lock(const ObjectStore& store, const ArchiverOptions& options) {
+  require_archive_of(store, options.follow.database);
+  return lock_for(store, options);
+}
+
 }  // namespace
 
 void name_point(ObjectStore& store, const std::string& name, Txid txid, const Clock& clock) {
@@ -47,7 +54,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
       clock_(clock),
       options_(std::move(options)),
       events_(std::move(events)),
-      database_lock_(lock_for(store, options_)),
+      database_lock_(first_lock(store, options_)),
       ownership_(store, clock, options_.follow.state_folder, options_.reported_pid,
                  options_.desk != nullptr ? options_.desk->socket() : "") {
   options_.follow.fence = ownership_.fence();
@@ -76,6 +83,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
          .remedy = "litewright verify " + options_.follow.database});
   }
   identity_ = ensure_archive(store_, options_.follow.database, clock_);
+  let_record_follow(store_, identity_, options_.follow.database);
 }
 
 Archiver::~Archiver() = default;

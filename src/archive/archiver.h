@@ -38,7 +38,8 @@ struct BackupPoint {
 
 class Archiver {
  public:
-  // Takes the database, then the archive. Throws Error{kLocked} where somebody else has one of them.
+  // Takes the database, then the archive. Throws Error{kLocked} where somebody else has one of them,
+  // Error{kUsage} where the archive is another database's (archive/archive_home.h).
   Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions options, FollowEvents events);
   ~Archiver();
 

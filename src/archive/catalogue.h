@@ -12,11 +12,11 @@
 
 namespace litewright {
 
-// archive.json: written once, when the archive is made.
+// archive.json: written when the archive is made, and where its database was moved (archive_home.h).
 struct ArchiveIdentity {
   int format = 1;
   std::string id;        // 32 hex digits, random
-  std::string database;  // the path it was made for
+  std::string database;  // its path
   WallTime created{};
 };
 

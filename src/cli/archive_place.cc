@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "archive/archive_home.h"
 #include "base/error.h"
 #include "cli/keep_options.h"
 #include "config/configuration.h"
@@ -43,6 +44,11 @@ ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file) {
       invocation.value("archive").value_or(configuration_of(invocation).archive_of(place.database));
   place.store = open_store(place.archive);
   return place;
+}
+
+std::optional<OwnerClient> connect_owner(const ArchivePlace& place) {
+  require_archive_of(*place.store, place.database.string());
+  return OwnerClient::connect(*place.store);
 }
 
 KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& place) {

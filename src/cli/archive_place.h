@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "archive/keep_rules.h"
+#include "archive/owner.h"
 #include "cli/command.h"
 #include "store/object_store.h"
 
@@ -23,6 +25,10 @@ enum class DatabaseFile { kMustExist, kMayBeMissing };
 // --archive, else DB-archive beside the database. Throws Error{kUsage} for a store that this build has no
 // driver for, Error{kNoDatabase|kPermission} where the database must exist and doesn't.
 ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file);
+
+// The archiver that runs for it, where there is one, for what is to be done with the database itself. Throws
+// Error{kUsage} where the archive is another database's (archive/archive_home.h).
+std::optional<OwnerClient> connect_owner(const ArchivePlace& place);
 
 // Which of its restore points stay: by the command line, else by litewright.toml, else by default. For a
 // command with keep_options().

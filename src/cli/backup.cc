@@ -102,7 +102,7 @@ std::optional<CompanionSet> keep_files(const Invocation& invocation, const Archi
 
 BackupOutcome make_point(const Invocation& invocation, const ArchivePlace& place,
                          const std::optional<std::string>& name) {
-  auto owner = OwnerClient::connect(*place.store);
+  auto owner = connect_owner(place);
   if (owner) return ask_owner(*owner, name, invocation.flag("anew"));
   require_followable(place.database);
   require_whole_source(place.database, invocation.session.clock);
@@ -175,7 +175,8 @@ Command backup_command() {
                     {"litewright backup app.db --to /backup --label daily",
                      "/backup/app_backup_daily_20251105_143022.db.zst"},
                     {"litewright backup app.db --to settings.sql --table settings", "one table, as SQL"}},
-       .exit_statuses = {{65,
+       .exit_statuses = {{64, "the archive is another database's"},
+                         {65,
                           "the database is none or was cut off, or its copy is not sound: nothing was kept"},
                          {73, "--to: the file exists, or its folder doesn't"},
                          {75, "--to: the copy would have pinned more of the WAL than --wal-ceiling"}},

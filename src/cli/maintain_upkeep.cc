@@ -196,7 +196,7 @@ nlohmann::ordered_json plan_json(const ArchivePlace& place, const VacuumPlan& pl
 
 // What the file has shrunk to shows only when the WAL is copied back.
 void shrink_file(const Invocation& invocation, const ArchivePlace& place) {
-  auto owner = OwnerClient::connect(*place.store);
+  auto owner = connect_owner(place);
   run_checkpoint(invocation, place, {.mode = CheckpointMode::kTruncate}, owner);
 }
 
@@ -208,7 +208,7 @@ int run_maintain_checkpoint(const Invocation& invocation) {
   CheckpointRequest request{.mode = mode_of(invocation.value("mode").value_or("passive")),
                             .patience = std::chrono::duration_cast<milliseconds>(
                                 parse_duration(invocation.value("wait").value_or("10s")))};
-  auto owner = OwnerClient::connect(*place.store);
+  auto owner = connect_owner(place);
   const CheckpointReport report = run_checkpoint(invocation, place, request, owner);
   nlohmann::ordered_json document = maintain_document(place, "checkpoint");
   document["mode"] = mode_name(request.mode);

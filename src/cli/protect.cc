@@ -210,7 +210,8 @@ Command protect_command() {
        .examples = {{"litewright protect app.db", "into app.db-archive/ beside it"},
                     {"litewright protect app.db --archive /backup/app", "into another folder"},
                     {"litewright protect app.db --json", "one event a line, for a supervisor"}},
-       .exit_statuses = {{75,
+       .exit_statuses = {{64, "the archive is another database's"},
+                         {75,
                           "the database is followed already, another archiver holds this archive, or it is "
                           "locked exclusively"}},
        .run = run_protect});

@@ -16,7 +16,7 @@ int run_sync(const Invocation& invocation) {
   const ArchivePlace place = locate_archive(invocation, DatabaseFile::kMustExist);
   const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
       parse_duration(invocation.value("timeout").value_or("60s")));
-  auto owner = OwnerClient::connect(*place.store);
+  auto owner = connect_owner(place);
   if (!owner) {
     throw Error(ErrorCode::kStoreUnreachable, fmt::format("nobody archives {}", place.display),
                 fmt::format("litewright protect {0}, or once: litewright backup {0}", place.display));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "archive/copy_record.h"
@@ -102,6 +103,11 @@ class Members {
                   "give each a name of its own: name = \"...\"");
     }
     add(names_.contains(name) ? path : name, path, settings);
+    const auto [other, own] = archives_.emplace(place_of(members_.back().archive), path);
+    if (own) return;
+    throw Error(ErrorCode::kConfig,
+                fmt::format("{}: {} and {} have one archive: {}", file(), other->second, path, other->first),
+                "an archive is one database's: give each its own, or leave archive out");
   }
 
   void add_found(const DatabaseSettings& settings) {
@@ -143,8 +149,18 @@ class Members {
     return named.find("://") == std::string::npos ? fs::absolute(named).lexically_normal().string() : named;
   }
 
+  // However it is written.
+  static std::string place_of(const std::string& archive) {
+    if (archive.find("://") != std::string::npos) return archive;
+    std::error_code failure;
+    fs::path place = fs::weakly_canonical(archive, failure);
+    if (failure) place = archive;
+    return (place.has_filename() ? place : place.parent_path()).string();
+  }
+
   const std::shared_ptr<const Configuration>& configuration_;
   std::set<std::string> names_, paths_;
+  std::map<std::string, std::string> archives_;  // of those named by path: whose
   std::vector<Member> members_;
 };
 

@@ -27,7 +27,8 @@ inline constexpr std::size_t kMostMembers = 20'000;
 std::vector<WallTime> folders_changed(const Configuration& configuration);
 
 // In the configuration's order, each file once; what is named by path is a member though it does not exist.
-// Throws Error{kConfig} for two that have one name, for a PostgreSQL database, for more than kMostMembers.
+// Throws Error{kConfig} for two that have one name, for two named by path that have one archive, for a
+// PostgreSQL database, for more than kMostMembers.
 std::vector<Member> find_members(const std::shared_ptr<const Configuration>& configuration);
 
 }  // namespace litewright

@@ -146,5 +146,21 @@ TEST_F(MembersTest, WhatCannotBeMeantIsAnErrorOfTheConfiguration) {
   }
 }
 
+TEST_F(MembersTest, TwoMayNotHaveOneArchiveHoweverItIsWritten) {
+  const std::string two =
+      "[[database]]\npath = \"ROOT/a.db\"\narchive = \"ROOT/arch\"\n[[database]]\npath = \"ROOT/b.db\"\n";
+  for (const char* archive : {"ROOT/arch", "ROOT/arch/", "ROOT/x/../arch"}) {
+    try {
+      members(two + fmt::format("archive = \"{}\"\n", archive));
+      ADD_FAILURE() << archive << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kConfig);
+      for (const char* name : {"/a.db", "/b.db", "/arch"})
+        EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_EQ(members(two).size(), 2u);
+}
+
 }  // namespace
 }  // namespace litewright

@@ -89,9 +89,45 @@ def closes_and_opens_again(context):
     return f"{count} commits"
 
 
+def another_database(context):
+    """An archive is one database's: another one's commits do not get in. The same file moved goes on in it."""
+    first, second, moved, archive = (context.path(name) for name in ("a.db", "b.db", "moved.db", "arch"))
+    for path in (first, second):
+        connection = history.connect(path, journal_mode="WAL")
+        connection.execute("CREATE TABLE t AS SELECT ?1 AS name", (os.path.basename(path),))
+        connection.close()
+
+    def refused(*words):
+        answer = context.command(*words, "--archive", archive, status=64)
+        check(first in answer.stderr and second in answer.stderr and "hint:" in answer.stderr, f"{words}: {answer.stderr!r}")
+
+    def commits():
+        return context.command("log", first, "--archive", archive, "--all", "--json").json["commits"]
+
+    context.command("backup", first, "--archive", archive)
+    before = commits()
+    refused("backup", second)
+    refused("protect", second)
+    protected = context.protect(first, "--archive", archive)
+    for command in ("backup", "sync", "protect"):
+        refused(command, second)
+    protected.stop()
+    check(commits() == before, "the archive was changed")
+    # What reads it, or puts it where it was told to, needs no such file.
+    context.command("log", second, "--archive", archive)
+    context.command("verify", second, "--archive", archive)
+    out = context.path("out.db")
+    context.command("restore", second, "--archive", archive, "-o", out)
+    check(application.value(out, "SELECT name FROM t") == "a.db", "another database was restored")
+    os.rename(first, moved)
+    context.command("backup", moved, "--archive", archive)
+    context.command("backup", moved, "--archive", archive)
+
+
 TESTS = [
     Test("a schema that this SQLite can't parse is followed", unknown_schema, 6),
     Test("the first commit ever is the second restore point", first_commit_ever, 5),
+    Test("another database's archive is refused, a moved one's is not", another_database, 5),
     Test("an empty file is refused with what to do", empty_file, 3),
     Test("the application closes its last connection and opens again", closes_and_opens_again, 10),
 ]

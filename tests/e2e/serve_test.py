@@ -370,7 +370,7 @@ def stopped_in_the_gate(context):
 
 def checks_its_configuration(context):
     """What is wrong is said with its line, and what is right with whom it means."""
-    path = make(context, "app.db")
+    path, other = make(context, "app.db"), context.path("other.db")
     file = context.path("litewright.toml")
 
     def answer(toml, status):
@@ -380,6 +380,9 @@ def checks_its_configuration(context):
     for toml, words in ((f'[[database]]\npath = "{path}"\nschedul.daily = "0 2 * * *"\n', ("litewright.toml:3", "did you mean schedule?")),
                         (f'[[database]]\npath = "{path}"\nschedule.daily = "0 26 * * *"\n', ("litewright.toml:3", "daily")),
                         ('[jobs]\nat_once = 0\n', ("litewright.toml:2", "at_once")),
+                        ('[jobs]\nat_once = 1\nzone = "Europe/Atlantis"\n', ("litewright.toml:3", "Europe/Atlantis")),
+                        (f'[[database]]\npath = "{path}"\narchive = "/x"\n[[database]]\npath = "{other}"\narchive = "/x/"\n',
+                         (path, other, "one archive")),
                         ('[[database]]\npath = "postgresql://host/app"\n', ("PostgreSQL",)),
                         ('[http]\nlisten = "127.0.0.1:7070"\n', ("no [[database]]",))):
         said = answer(toml, 78).stderr
