@@ -23,6 +23,7 @@ constexpr milliseconds kPatience{2'000};            // with a put, before the ob
 constexpr milliseconds kBackupPatience{3'600'000};  // nothing else waits for it
 constexpr milliseconds kRetryInTrouble{2'000};
 constexpr milliseconds kLookAtStore{200};
+constexpr milliseconds kTroubleIsLasting{5'000};
 
 milliseconds timeout_of(const json& request) {
   return milliseconds(
@@ -280,11 +281,20 @@ FollowStatus Archiver::status() const {
   return current ? current->status() : FollowStatus{};
 }
 
-Txid Archiver::sync(milliseconds timeout) {
+Txid Archiver::sync(milliseconds timeout, InTrouble in_trouble) {
   const auto current = follower();
   if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+  std::optional<SteadyTime> since;
+  const auto hopeless = [&] {
+    if (in_trouble == InTrouble::kWait) return false;
+    if (!spool_->store().status().trouble)
+      since.reset();
+    else if (!since)
+      since = clock_.steady();
+    return since && clock_.steady() - *since >= kTroubleIsLasting;
+  };
   try {
-    return current->sync(timeout);
+    return current->sync(timeout, hopeless);
   } catch (const Error& error) {
     const SpoolStatus spool = spool_->store().status();
     if (!spool.trouble) throw;
@@ -316,7 +326,7 @@ json Archiver::answer(const json& request, int connection) {
   const std::string operation = request.value("op", "");
   if (operation == "sync" || operation == "backup") {
     if (request.value("anew", false)) begin_anew();
-    const Txid txid = sync(timeout_of(request));
+    const Txid txid = sync(timeout_of(request), operation == "sync" ? InTrouble::kWait : InTrouble::kGiveUp);
     const std::lock_guard stays(retention_->naming());
     if (request.contains("name")) name_point(store_, request["name"].get<std::string>(), txid, clock_);
     return {{"txid", txid.value}};

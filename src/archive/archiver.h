@@ -79,7 +79,8 @@ class Archiver {
   void found(const Finding& finding);
   void begin_retention();
   nlohmann::json prune(const nlohmann::json& request);
-  Txid sync(std::chrono::milliseconds timeout);
+  enum class InTrouble { kWait, kGiveUp };  // while the store takes nothing
+  Txid sync(std::chrono::milliseconds timeout, InTrouble in_trouble);
 
   ObjectStore& store_;
   const Clock& clock_;

@@ -2,15 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "archive/comparison.h"
 #include "archive/follower_session.h"
+#include "base/time_text.h"
 
 namespace litewright {
 
 using std::chrono::milliseconds;
+
+namespace {
+constexpr milliseconds kAskWhetherHopeless{250};
+}
 
 Follower::Follower(ObjectStore& store, const Clock& clock, FollowOptions options, FollowEvents events,
                    SpoolingStore* spool)
@@ -116,35 +122,49 @@ int Follower::wake_descriptor_locked() {
   return wake_->fd();
 }
 
-Txid Follower::wait_for_capture(milliseconds timeout) {
+// Until it holds, under the lock; false: the time is up.
+bool Follower::wait_answered(std::unique_lock<std::mutex>& lock, const SyncPatience& patience,
+                             const std::function<bool()>& holds) {
+  while (!holds()) {
+    const SteadyTime now = clock_.steady();
+    if (now >= patience.deadline) return false;
+    answered_.wait_until(lock, std::min(patience.deadline, now + kAskWhetherHopeless));
+    if (!patience.hopeless) continue;
+    lock.unlock();
+    const bool hopeless = patience.hopeless();
+    lock.lock();
+    if (hopeless) return holds();
+  }
+  return true;
+}
+
+Txid Follower::wait_for_capture(const SyncPatience& patience) {
   std::unique_lock lock(mutex_);
   const std::uint64_t ticket = ++sync_asked_;
   poke_locked();
-  const bool answered = answered_.wait_for(lock, timeout, [&] { return sync_answered_ >= ticket || ended_; });
+  const bool answered = wait_answered(lock, patience, [&] { return sync_answered_ >= ticket || ended_; });
   if (ended_) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile", "litewright protect DB");
   if (!answered) {
     throw Error(
-        ErrorCode::kStoreUnreachable, fmt::format("not archived within {} ms", timeout.count()),
+        ErrorCode::kStoreUnreachable,
+        fmt::format("not archived within {}", format_duration(clock_.steady() - patience.began)),
         "the first snapshot may still be running, or the archive's disk is slow: try a longer --timeout");
   }
   return sync_txid_;
 }
 
-Txid Follower::sync(milliseconds timeout) {
-  const SteadyTime deadline = clock_.steady() + timeout;
-  const Txid txid = wait_for_capture(timeout);
-  while (true) {
-    std::unique_lock lock(mutex_);
-    if (ended_ && status_.archived < txid) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile");
-    if (status_.archived >= txid) return txid;
-    if (clock_.steady() >= deadline) {
-      throw Error(
-          ErrorCode::kStoreUnreachable,
-          fmt::format("commit {} is captured but not archived within {} ms", txid.value, timeout.count()),
-          "is the archive's disk full or slow? litewright log DB");
-    }
-    answered_.wait_until(lock, deadline);
-  }
+Txid Follower::sync(milliseconds timeout, const std::function<bool()>& hopeless) {
+  const SteadyTime began = clock_.steady();
+  const SyncPatience patience{.began = began, .deadline = began + timeout, .hopeless = hopeless};
+  const Txid txid = wait_for_capture(patience);
+  std::unique_lock lock(mutex_);
+  const bool known = wait_answered(lock, patience, [&] { return ended_ || status_.archived >= txid; });
+  if (status_.archived >= txid) return txid;
+  if (known) throw Error(ErrorCode::kLocked, "the archiver stopped meanwhile");
+  throw Error(ErrorCode::kStoreUnreachable,
+              fmt::format("commit {} is captured but not archived within {}", txid.value,
+                          format_duration(clock_.steady() - patience.began)),
+              "is the archive's disk full or slow? litewright log DB");
 }
 
 void Follower::note_stored(Txid txid, std::uint64_t bytes) {

@@ -109,8 +109,8 @@ class Follower {
 
   // Everything committed before the call is archived when it returns: that txid. Throws
   // Error{kStoreUnreachable} when it took longer than `timeout`, Error{kLocked} when the follower stopped
-  // meanwhile.
-  Txid sync(std::chrono::milliseconds timeout);
+  // meanwhile. `hopeless` is asked now and then: where it says so the time is up.
+  Txid sync(std::chrono::milliseconds timeout, const std::function<bool()>& hopeless = {});
 
   // Done by the hand-over's own steps, so that the pins and the gate stay right. Throws Error{kLocked} where
   // another one is under way, or the follower stopped meanwhile.
@@ -126,7 +126,13 @@ class Follower {
   void leave_off();
   void poke_locked();
   int wake_descriptor_locked();
-  Txid wait_for_capture(std::chrono::milliseconds timeout);
+  struct SyncPatience {
+    SteadyTime began, deadline;
+    const std::function<bool()>& hopeless;
+  };
+  bool wait_answered(std::unique_lock<std::mutex>& lock, const SyncPatience& patience,
+                     const std::function<bool()>& holds);
+  Txid wait_for_capture(const SyncPatience& patience);
   void note_stored(Txid txid, std::uint64_t bytes);
   void warn(const std::string& text) const;
   void tell(const Finding& finding) const;

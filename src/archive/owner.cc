@@ -70,10 +70,15 @@ std::optional<int> poll_time(const std::optional<SteadyTime>& deadline) {
   return static_cast<int>(std::min<std::int64_t>(left.count(), std::numeric_limits<int>::max()));
 }
 
-// nullopt: the other side is gone, or nothing came before `deadline`. What follows the line stays in
-// `pending`.
+bool is_readable(int descriptor) {
+  pollfd one{descriptor, POLLIN, 0};
+  return descriptor >= 0 && ::poll(&one, 1, 0) == 1;
+}
+
+// nullopt: the other side is gone, or nothing came before `deadline`, or before `stop` was readable. What
+// follows the line stays in `pending`.
 std::optional<std::string> receive_line(int descriptor, std::string& pending,
-                                        const std::optional<SteadyTime>& deadline) {
+                                        const std::optional<SteadyTime>& deadline, int stop = -1) {
   while (pending.size() < kLongestLine) {
     if (const auto end = pending.find('\n'); end != std::string::npos) {
       std::string line = pending.substr(0, end);
@@ -82,10 +87,10 @@ std::optional<std::string> receive_line(int descriptor, std::string& pending,
     }
     const auto patience = poll_time(deadline);
     if (!patience) return std::nullopt;
-    pollfd waiting{descriptor, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, *patience);
+    pollfd waiting[2] = {{descriptor, POLLIN, 0}, {stop, POLLIN, 0}};  // poll(2) passes over -1
+    const int ready = ::poll(waiting, 2, *patience);
     if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    if (ready < 0) return std::nullopt;
+    if (ready < 0 || waiting[0].revents == 0) return std::nullopt;
     char buffer[4096];
     const ssize_t n = ::recv(descriptor, buffer, sizeof buffer, 0);
     if (n <= 0) return std::nullopt;
@@ -339,13 +344,18 @@ OwnerClient& OwnerClient::operator=(OwnerClient&& other) noexcept {
   return *this;
 }
 
-json OwnerClient::ask(const json& request, milliseconds timeout) {
+json OwnerClient::ask(const json& request, milliseconds timeout, int stop) {
   std::string pending;
   json addressed = request;
   if (!owner_.key.empty()) addressed["archive"] = owner_.key;
   const bool sent = send_line(descriptor_, json_text(addressed));
-  const auto line =
-      sent ? receive_line(descriptor_, pending, std::chrono::steady_clock::now() + timeout) : std::nullopt;
+  const auto line = sent
+                        ? receive_line(descriptor_, pending, std::chrono::steady_clock::now() + timeout, stop)
+                        : std::nullopt;
+  if (!line && is_readable(stop)) {
+    throw Error(ErrorCode::kLocked, fmt::format("stopped waiting for the archiver (process {})", owner_.pid),
+                "it may still do what it was asked for: litewright log DB");
+  }
   if (!line) {
     throw Error(
         ErrorCode::kLocked,

@@ -107,8 +107,9 @@ class OwnerClient {
   OwnerClient(OwnerClient&& other) noexcept;
   OwnerClient& operator=(OwnerClient&& other) noexcept;
 
-  // Throws the owner's Error, or Error{kLocked} where it ended or did not answer within `timeout`.
-  nlohmann::json ask(const nlohmann::json& request, std::chrono::milliseconds timeout);
+  // Throws the owner's Error, or Error{kLocked} where it ended or did not answer within `timeout`, or before
+  // the descriptor `stop` was readable: the owner may still do it then. -1: there is none.
+  nlohmann::json ask(const nlohmann::json& request, std::chrono::milliseconds timeout, int stop = -1);
   const OwnerRecord& owner() const { return owner_; }
 
  private:

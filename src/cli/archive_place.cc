@@ -7,6 +7,7 @@
 #include "archive/archive_home.h"
 #include "base/error.h"
 #include "cli/keep_options.h"
+#include "cli/stop_signal.h"
 #include "config/configuration.h"
 #include "store/open_store.h"
 
@@ -49,6 +50,13 @@ ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file) {
 std::optional<OwnerClient> connect_owner(const ArchivePlace& place) {
   require_archive_of(*place.store, place.database.string());
   return OwnerClient::connect(*place.store);
+}
+
+nlohmann::json ask_stoppably(OwnerClient& owner, const nlohmann::json& request,
+                             std::chrono::milliseconds timeout) {
+  std::optional<StopSignal> stop;
+  if (!StopSignal::is_there()) stop.emplace();
+  return owner.ask(request, timeout, stop ? stop->fd() : -1);
 }
 
 KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& place) {

@@ -30,6 +30,10 @@ ArchivePlace locate_archive(const Invocation& invocation, DatabaseFile file);
 // Error{kUsage} where the archive is another database's (archive/archive_home.h).
 std::optional<OwnerClient> connect_owner(const ArchivePlace& place);
 
+// As OwnerClient::ask(), but Ctrl-C is answered with a word; not where the command has a StopSignal already.
+nlohmann::json ask_stoppably(OwnerClient& owner, const nlohmann::json& request,
+                             std::chrono::milliseconds timeout);
+
 // Which of its restore points stay: by the command line, else by litewright.toml, else by default. For a
 // command with keep_options().
 KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& place);

@@ -38,7 +38,7 @@ BackupOutcome ask_owner(OwnerClient& owner, const std::optional<std::string>& na
   nlohmann::json request = {{"op", "backup"}, {"timeout_ms", std::chrono::milliseconds(kPatience).count()}};
   if (name) request["name"] = *name;
   if (anew) request["anew"] = true;
-  const auto answer = owner.ask(request, kPatience + std::chrono::seconds(2));
+  const auto answer = ask_stoppably(owner, request, kPatience + std::chrono::seconds(2));
   return {Txid(answer.at("txid").get<std::uint64_t>()), true, 0};
 }
 
@@ -178,6 +178,7 @@ Command backup_command() {
        .exit_statuses = {{64, "the archive is another database's"},
                          {65,
                           "the database is none or was cut off, or its copy is not sound: nothing was kept"},
+                         {69, "protect runs, and its archive takes nothing, or not in time"},
                          {73, "--to: the file exists, or its folder doesn't"},
                          {75, "--to: the copy would have pinned more of the WAL than --wal-ceiling"}},
        .run = run_backup});

@@ -62,6 +62,8 @@ StopSignal::~StopSignal() {
   event_to_wake.store(-1);
 }
 
+bool StopSignal::is_there() { return event_to_wake.load() >= 0; }
+
 bool StopSignal::requested() const { return signal() != 0; }
 
 int StopSignal::count() const { return noted_signals.load(); }

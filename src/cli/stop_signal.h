@@ -20,6 +20,7 @@ class StopSignal {
   StopSignal(StopSignal&&) = delete;
   StopSignal& operator=(StopSignal&&) = delete;
 
+  static bool is_there();  // one, in this process
   bool requested() const;
   // How many came. Ctrl-C reaches every process of a terminal's group: only the first of them should count.
   int count() const;

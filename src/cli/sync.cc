@@ -21,8 +21,8 @@ int run_sync(const Invocation& invocation) {
     throw Error(ErrorCode::kStoreUnreachable, fmt::format("nobody archives {}", place.display),
                 fmt::format("litewright protect {0}, or once: litewright backup {0}", place.display));
   }
-  const auto answer =
-      owner->ask({{"op", "sync"}, {"timeout_ms", timeout.count()}}, timeout + std::chrono::seconds(2));
+  const auto answer = ask_stoppably(*owner, {{"op", "sync"}, {"timeout_ms", timeout.count()}},
+                                    timeout + std::chrono::seconds(2));
   const auto txid = answer.at("txid").get<std::uint64_t>();
   invocation.session.output.line(fmt::format("archived up to commit {}", txid));
   invocation.session.output.document({{"txid", txid}});

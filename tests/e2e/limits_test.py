@@ -278,6 +278,28 @@ def full_while_following(context):
     return f"{made} commits, {first[0] + made - archived} of them waited in the spool"
 
 
+def backup_says_so(context):
+    """A backup that waits for a full disk gives up after seconds and says why; Ctrl-C is answered with a word."""
+    with followed_until_full(context) as (path, archive, protected, first, filler):
+        unhurt(load(context, path, .3, "--pause-us", 1000))
+        wait_finding(protected, "archive.unwritable", "warning")
+        began = time.monotonic()
+        refused = context.command("backup", path, "--archive", archive, "--name", "never", status=69)
+        took = time.monotonic() - began
+        check("No space left" in refused.stderr and took < 30, f"after {took:.1f} s backup says {refused.stderr!r}")
+        waits = context.start([context.litewright, "backup", path, "--archive", archive], stderr=subprocess.PIPE)
+        time.sleep(1)
+        waits.send_signal(signal.SIGINT)
+        said = waits.communicate(timeout=30)[1]
+        check(waits.returncode == 75 and "stopped waiting" in said and "hint:" in said, f"{waits.returncode}: {said!r}")
+        os.unlink(filler)
+        wait_until_archived(context, path, archive)
+        points = context.command("log", path, "--archive", archive, "--json").json
+        check("never" not in json.dumps(points), "the point of the backup that failed is there")
+        leave(protected)
+    return f"said after {took:.1f} s"
+
+
 def vanished(context):
     """The archive's folder is renamed away: nothing is made in its place, and all arrives when it is back."""
     path, archive = new_database(context), context.path("archive")
@@ -510,6 +532,7 @@ def still_said(context):
 TESTS = [
     Test("an archive's disk of any size runs full and nobody is hurt", disk_full, 40, 1800),
     Test("a disk that fills under a follower costs no commit", full_while_following, 12),
+    Test("a backup that waits for a full disk says so, and Ctrl-C ends it with a word", backup_says_so, 15),
     Test("an archive that vanished is not made anew, and goes on when it is back", vanished, 12),
     Test("an archive's disk that was unmounted goes on when it is back", unmounted, 12),
     Test("an archive's disk that turns read-only goes on when it is back", read_only, 12),
