@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "archive/archive_home.h"
 #include "archive/catalogue.h"
 #include "archive/retention_request.h"
+#include "base/disk_space.h"
 
 namespace litewright {
 
@@ -24,6 +26,7 @@ constexpr milliseconds kBackupPatience{3'600'000};  // nothing else waits for it
 constexpr milliseconds kRetryInTrouble{2'000};
 constexpr milliseconds kLookAtStore{200};
 constexpr milliseconds kTroubleIsLasting{5'000};
+constexpr milliseconds kFailureFollows{1'000};  // a follower that ended, and why
 
 milliseconds timeout_of(const json& request) {
   return milliseconds(
@@ -68,6 +71,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
   events_.following = [this, inner = std::move(events_.following)](Txid txid, bool reconciled) {
     followed_once_ = true;
     if (inner) inner(txid, reconciled);
+    note_room();
     if (!let_go_.exchange(false)) return;
     found({.id = "wal.ceiling",
            .severity = Severity::kOk,
@@ -194,6 +198,38 @@ Archiver::Pass Archiver::go_on(const std::function<void()>& awake) {
   protecting_ = false;
   return Pass::kStopped;
 }
+
+// What is copied back from the WAL finds no room: said once, for each round fails in the same way.
+void Archiver::note_failure(const Error& failure) {
+  constexpr std::string_view kFull = "disk is full";  // SQLite's words for the database's own
+  if (failure.code() != ErrorCode::kIo || !std::string_view(failure.what()).contains(kFull)) return;
+  if (disk_is_full_.exchange(true)) return;
+  const std::string& database = options_.follow.database;
+  found({.id = "disk.full",
+         .severity = Severity::kCritical,
+         .database = database,
+         .object = std::filesystem::path(database).parent_path().string(),
+         .figures = {{"free_bytes", static_cast<std::int64_t>(disk_space(database).free)}},
+         .meaning = fmt::format("the database's disk is full ({}): the application can commit nothing more, "
+                                "or soon can't; it is followed again when there is room",
+                                failure.what()),
+         .remedy = "df -h " + database});
+}
+
+// There is room for what is in the WAL.
+void Archiver::note_room() {
+  const std::string& database = options_.follow.database;
+  std::error_code none;
+  const std::uintmax_t wal_bytes = std::filesystem::file_size(database + "-wal", none);
+  if (!disk_is_full_ || (!none && disk_space(database).free <= wal_bytes)) return;
+  disk_is_full_ = false;
+  found({.id = "disk.full",
+         .severity = Severity::kOk,
+         .database = database,
+         .object = std::filesystem::path(database).parent_path().string(),
+         .meaning = "there is room on the database's disk again, and it is followed"});
+}
+
 // True: the follower is at rest.
 bool Archiver::follow_once(const std::function<void()>& awake) {
   std::optional<Error> failure;
@@ -208,9 +244,11 @@ bool Archiver::follow_once(const std::function<void()>& awake) {
     if (!followed_once_ && !spool_->store().status().trouble) throw;
     failure = error;
     if (follower()->status().gave_up) let_go_ = true;
+    note_failure(error);
   }
   {
     const std::lock_guard lock(mutex_);
+    failure_ = failure;
     following_ = false;  // the database is let go: who wants us suspended need not wait for the retry
     changed_.notify_all();
   }
@@ -223,7 +261,8 @@ void Archiver::wait_to_try_again(const Error& failure) {
   {
     std::unique_lock lock(mutex_);
     if (clock_.steady() - round_began_ > kLongestRetry) retry_ = kFirstRetry;
-    if (spool_->store().status().trouble) retry_ = std::min(retry_, kRetryInTrouble);
+    // A full disk has no room sooner for being tried often.
+    if (!disk_is_full_ && spool_->store().status().trouble) retry_ = std::min(retry_, kRetryInTrouble);
     changed_.wait_for(lock, retry_, [this] { return stopping_ || suspended_by_ >= 0; });
     retry_ = std::min(retry_ * 2, kLongestRetry);
   }
@@ -297,11 +336,24 @@ Txid Archiver::sync(milliseconds timeout, InTrouble in_trouble) {
     return current->sync(timeout, hopeless);
   } catch (const Error& error) {
     const SpoolStatus spool = spool_->store().status();
-    if (!spool.trouble) throw;
-    throw Error(ErrorCode::kStoreUnreachable,
-                fmt::format("{}; the archive takes nothing: {}", error.what(), spool.trouble->what()),
-                spool.trouble->hint());
+    if (spool.trouble) {
+      throw Error(ErrorCode::kStoreUnreachable,
+                  fmt::format("{}; the archive takes nothing: {}", error.what(), spool.trouble->what()),
+                  spool.trouble->hint());
+    }
+    if (error.code() == ErrorCode::kLocked) throw_if_disk_is_full(*current);
+    throw;
   }
+}
+
+// Where a request failed because that follower ended for want of room: that is the answer.
+void Archiver::throw_if_disk_is_full(const Follower& follower) {
+  std::unique_lock lock(mutex_);
+  const auto over = [&] { return !following_ || follower_.get() != &follower; };
+  if (!changed_.wait_for(lock, kFailureFollows, over) || !failure_ || !disk_is_full_) return;
+  throw Error(failure_->code(),
+              fmt::format("the archiver can't follow the database just now: {}", failure_->what()),
+              "df -h " + options_.follow.database);
 }
 
 json Archiver::checkpoint(const json& request) {
@@ -312,7 +364,13 @@ json Archiver::checkpoint(const json& request) {
   const HandoverWish wish = mode == "passive"    ? HandoverWish::kBackfill
                             : mode == "truncate" ? HandoverWish::kTruncate
                                                  : HandoverWish::kGate;
-  const FollowedCheckpoint done = current->checkpoint(wish, timeout_of(request));
+  FollowedCheckpoint done;
+  try {
+    done = current->checkpoint(wish, timeout_of(request));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kLocked) throw_if_disk_is_full(*current);
+    throw;
+  }
   const auto wal = [](const FollowedCheckpoint::Wal& state) {
     return json{{"bytes", state.bytes}, {"frames", state.frames}, {"backfilled", state.backfilled}};
   };

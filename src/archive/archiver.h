@@ -81,6 +81,9 @@ class Archiver {
   nlohmann::json prune(const nlohmann::json& request);
   enum class InTrouble { kWait, kGiveUp };  // while the store takes nothing
   Txid sync(std::chrono::milliseconds timeout, InTrouble in_trouble);
+  void note_failure(const Error& failure);
+  void note_room();
+  void throw_if_disk_is_full(const Follower& follower);
 
   ObjectStore& store_;
   const Clock& clock_;
@@ -97,7 +100,9 @@ class Archiver {
   std::condition_variable changed_;
   std::shared_ptr<Follower> follower_;  // shared with requests that wait in it
   bool stopping_ = false, following_ = false;
-  bool resting_ = false;  // of the thread in go_on(): the follower is to go on
+  std::optional<Error> failure_ = {};       // of the follower that is no more
+  std::atomic<bool> disk_is_full_ = false;  // the database's; said, and not yet over
+  bool resting_ = false;                    // of the thread in go_on(): the follower is to go on
   SteadyTime round_began_{};
   std::chrono::milliseconds retry_{0};
   int suspended_by_ = -1;                       // a connection of the socket; -1: nobody

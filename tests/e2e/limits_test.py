@@ -163,12 +163,12 @@ def commits_of(context, path, archive):
 
 
 def archive_is_whole(context, path, archive, gaps=0):
-    """The newest restore is the live database; every object is right; so many gaps are listed. Gives the commits."""
+    """The newest restore is the live database; every object is right; so many gaps are listed (None: any). Gives the commits."""
     commits = commits_of(context, path, archive)
     txids = [commit["txid"] for commit in commits]
     check(txids == list(range(txids[0], txids[-1] + 1)), "txids are not dense")
     reconciled = [commit for commit in commits if commit["reconciled"]]
-    check(len(reconciled) == gaps, f"{len(reconciled)} gaps are listed, not {gaps}")
+    check(gaps is None or len(reconciled) == gaps, f"{len(reconciled)} gaps are listed, not {gaps}")
     out = context.path("restored.db")
     context.command("restore", path, "--archive", archive, "-o", out, "--json")
     check(application.content(out) == application.content(path), "the newest restore is not the live database")
@@ -298,6 +298,31 @@ def backup_says_so(context):
         check("never" not in json.dumps(points), "the point of the backup that failed is there")
         leave(protected)
     return f"said after {took:.1f} s"
+
+
+def own_disk_full(context):
+    """The database's own disk is full: that is a finding, said once; a checkpoint says so, too; it is over with room."""
+    disk, archive = context.path("disk"), context.path("archive")
+    with tmpfs(disk, 60 * MIB):
+        path = os.path.join(disk, "app.db")
+        check(context.run([context.tool("commit_load"), path, 0.05]).status == 0, "commit_load failed")
+        protected, first = follow(context, path, archive, "--wal-limit", "1MiB")
+        took = fill(disk, leave=8 * MIB)
+        # Rows that stay: the file must grow, and can't.
+        writer = load(context, path, 60, "--keep", 100000)
+        writer.communicate(timeout=120)
+        check(writer.returncode != 0, "the disk was large enough: nothing was tested")
+        found = wait_finding(protected, "disk.full", "critical")
+        check(found["remedy"].startswith("df -h ") and found["object"] == disk, f"the finding: {found}")
+        refused = context.command("maintain", path, "checkpoint", "--archive", archive, status=74)
+        check("disk is full" in refused.stderr, f"checkpoint says {refused.stderr!r}")
+        time.sleep(3)
+        check(len(findings(protected, "disk.full")) == 1, f"said {len(findings(protected, 'disk.full'))} times")
+        os.unlink(took)
+        wait_finding(protected, "disk.full", "ok")
+        wait_until_archived(context, path, archive)
+        archive_is_whole(context, path, archive, gaps=None)
+        leave(protected)
 
 
 def vanished(context):
@@ -533,6 +558,7 @@ TESTS = [
     Test("an archive's disk of any size runs full and nobody is hurt", disk_full, 40, 1800),
     Test("a disk that fills under a follower costs no commit", full_while_following, 12),
     Test("a backup that waits for a full disk says so, and Ctrl-C ends it with a word", backup_says_so, 15),
+    Test("the database's own full disk is said once, and a checkpoint says so", own_disk_full, 40),
     Test("an archive that vanished is not made anew, and goes on when it is back", vanished, 12),
     Test("an archive's disk that was unmounted goes on when it is back", unmounted, 12),
     Test("an archive's disk that turns read-only goes on when it is back", read_only, 12),
