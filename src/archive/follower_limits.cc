@@ -11,7 +11,7 @@ namespace litewright {
 namespace {
 constexpr std::uint32_t kSortedInVain = 500;
 constexpr std::uint64_t kLongWalLimits = 4;
-constexpr std::chrono::milliseconds kQuietBeforeAsked{10}, kQuietBeforeCut{1'000}, kCutPatience{1'500};
+constexpr std::chrono::milliseconds kQuietBeforeAsked{100}, kQuietBeforeCut{1'000}, kCutPatience{1'500};
 constexpr std::chrono::milliseconds kLookAtDisk{20};  // a fast writer takes 1 MiB in that time
 }  // namespace
 

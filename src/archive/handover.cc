@@ -238,7 +238,7 @@ HandoverAction Handover::idle(const WalView& seen) {
   const bool whole = seen.backfilled >= seen.max_frame;
   const bool tried = backfill_done_generation_ == seen.generation && backfill_done_frame_ == seen.max_frame;
   const bool wished = seen.wish == HandoverWish::kBackfill;
-  const bool idle = seen.alone || seen.now - changed_at_ >= options_.idle_backfill;
+  const bool idle = seen.now - changed_at_ >= (seen.alone ? options_.alone_backfill : options_.idle_backfill);
   if (!whole && (wished || (!tried && idle))) {
     backfill_done_generation_ = seen.generation;
     backfill_done_frame_ = seen.max_frame;

@@ -34,6 +34,7 @@ struct HandoverOptions {
   std::chrono::milliseconds alert{
       20};  // after a foreign checkpoint: look without pause, or the next one finds us owing
   std::chrono::milliseconds idle_backfill{1000};  // quiet for so long: the main file alone is made whole (32)
+  std::chrono::milliseconds alone_backfill{100};  // the same where the application is gone
   std::chrono::milliseconds first_retry{5};
   std::chrono::milliseconds longest_retry{250};
   int lock_tries = 20;  // a millisecond apart: somebody's own checkpoint is running
