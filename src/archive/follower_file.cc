@@ -56,6 +56,10 @@ void Follower::Session::require_untouched_file() {
   if (const auto since = stamp_file(path)) untouched = Untouched{index.header, *since, pins};
 }
 
+bool Follower::Session::is_stamped_anew() const {
+  return untouched && stamp_file(follower.options_.database) != untouched->stamp;
+}
+
 void Follower::Session::look_at_file() {
   const SteadyTime now = follower.clock_.steady();
   if (now - file_looked_at < kLookAtFile || (handover && handover->in_gate())) return;

@@ -379,6 +379,8 @@ bool Follower::Session::may_rest(const WalView& seen, const WalIndex& index) {
 // and that somebody asks for something. False: there is something to do. The last thing that this thread does
 // here.
 bool Follower::Session::lie_down(const std::function<void()>& awake) {
+  require_same_file();
+  require_untouched_file();  // as it is now: a write to it while we rest is held against that
   guard.rest();
   capture.give_back_memory();
   uploader.give_back_memory();
@@ -394,12 +396,13 @@ bool Follower::Session::lie_down(const std::function<void()>& awake) {
                      follower.wish_ != HandoverWish::kNothing;
   if (asked) return false;
   const auto look = guard.look(*may_rest_at);
-  follower.resting_ = options.rest->begin({.written = options.database + "-wal",
-                                           .replaced = options.database,
-                                           .look = look.value_or(CheapLook{}),
-                                           .until = std::chrono::steady_clock::now() + longest,
-                                           .stirs_already = [&] { return !look || guard.has_moved(); },
-                                           .awake = awake});
+  follower.resting_ =
+      options.rest->begin({.written = options.database + "-wal",
+                           .replaced = options.database,
+                           .look = look.value_or(CheapLook{}),
+                           .until = std::chrono::steady_clock::now() + longest,
+                           .stirs_already = [&] { return !look || guard.has_moved() || is_stamped_anew(); },
+                           .awake = awake});
   if (follower.resting_ == 0) {
     no_rest_before = now + kBetweenTriesToRest;
     return false;

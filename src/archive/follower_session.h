@@ -119,6 +119,7 @@ struct Follower::Session {
   void require_same_file() const;
   void require_untouched_file();
   void look_at_file();
+  bool is_stamped_anew() const;
   void warn(const std::string& text) const {
     if (follower.events_.warning) follower.events_.warning(text);
   }
