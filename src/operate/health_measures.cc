@@ -47,6 +47,7 @@ std::string statistics_fingerprint(Connection& connection) {
 }
 
 void age_of_statistics(HealthContext& context, const std::string& fingerprint) {
+  if (fingerprint.empty()) return;  // of empty tables there are none
   const std::int64_t now = seconds_of(context.clock.wall());
   HealthMemory memory = read_health_memory(context.request.state_folder, context.request.path);
   if (memory.statistics != fingerprint) {
