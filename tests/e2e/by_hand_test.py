@@ -3,6 +3,8 @@ the archive; nothing of the old WAL is laid over the new file, and nothing of th
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 
 import application_database as application
@@ -18,13 +20,15 @@ def opened(path):
     return connection
 
 
-def made(context):
+def made(context, rows=ROWS):
     """A database of some pages, and the copy that somebody made of it."""
     path = context.path("app.db")
     connection = opened(path)
     connection.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
     connection.execute("CREATE TABLE new(id INTEGER PRIMARY KEY, x)")
-    connection.executemany("INSERT INTO t(x) VALUES(?)", (("good" + "g" * 900,) for _ in range(ROWS)))
+    connection.execute("BEGIN")
+    connection.executemany("INSERT INTO t(x) VALUES(?)", (("good" + "g" * 900,) for _ in range(rows)))
+    connection.execute("COMMIT")
     connection.close()
     shutil.copy(path, context.path("backup.db"))
     return path
@@ -58,7 +62,7 @@ def wait_until_nothing_is_left(path):
         time.sleep(.005)
 
 
-def replaced(how, after_seconds, undone=True, killed=False):
+def replaced(how, after_seconds, undone=True):
     """The application changes some rows and stops; `how` happens; it starts and writes on."""
     def run(context):
         path = made(context)
@@ -66,16 +70,11 @@ def replaced(how, after_seconds, undone=True, killed=False):
         connection = opened(path)
         connection.execute(f"UPDATE t SET x='bad' || x WHERE id % {ROWS // 10}=0")
         context.sync(path)
-        if killed:
-            protected.kill_all()
         connection.close()
-        if not killed:
-            wait_until_nothing_is_left(path)
+        wait_until_nothing_is_left(path)
         time.sleep(after_seconds)
         how(context, path)
         connection = opened(path)
-        if killed:
-            protected = Protect(context, path)
         for _ in range(AFTER):
             connection.execute("INSERT INTO new(x) VALUES('n')")
         bad, new = connection.execute("SELECT (SELECT count(*) FROM t WHERE x LIKE 'bad%'), (SELECT count(*) FROM new)").fetchone()
@@ -92,6 +91,41 @@ def replaced(how, after_seconds, undone=True, killed=False):
         context.verify_is_clean(path)
 
     return run
+
+
+# Leaves its WAL behind, of which the changed rows are no part any more.
+KILLED = """
+import os, signal, sqlite3, subprocess, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+connection.execute("UPDATE t SET x='bad' || x WHERE id % 2000=0")
+subprocess.run(sys.argv[2:], check=True, stdout=subprocess.DEVNULL)
+connection.execute("INSERT INTO new(x) VALUES('before')")
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+def renamed_over_while_all_are_dead(context):
+    """mv over it beside the WAL of an application that was killed with protect: that the WAL goes on says nothing of the file."""
+    path = made(context, 20_000)
+    protected = Protect(context, path)
+    application_killed = context.start([sys.executable, "-c", KILLED, path, context.litewright, "maintain", path, "checkpoint", "--mode", "full"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    check(application_killed.stdout.readline().strip() in ("written", b"written"), "the application did not come to write")
+    context.sync(path)
+    protected.kill_all()
+    application_killed.kill()
+    application_killed.wait()
+    check(os.path.getsize(path + "-wal") > 0, "no WAL was left: the test proves nothing")
+    renamed_over(context, path)
+    protected = Protect(context, path)
+    connection = opened(path)
+    connection.execute("INSERT INTO new(x) VALUES('n')")
+    check(connection.execute("SELECT count(*) FROM t WHERE x LIKE 'bad%'").fetchone() == (0,), "the copy has the changes: the test proves nothing")
+    context.sync(path)
+    newest_equals(context, path)
+    connection.close()
+    protected.stop(status=None)
 
 
 def restarted_before_the_first_look(context):
@@ -137,6 +171,6 @@ TESTS = [
     Test("rm of its -wal and -shm alone", replaced(without_wal, AT_REST, undone=False), 9),
     Test("cp over it", replaced(over, AT_REST), 9),
     Test("mv over it, with the old -wal beside it", replaced(renamed_over, 0), 7),
-    Test("mv over it while protect is dead", replaced(renamed_over, .2, killed=True), 5),
+    Test("mv over it while protect and the application are dead", renamed_over_while_all_are_dead, 6),
     Test("the WAL begins anew before it is looked at", restarted_before_the_first_look, 15),
 ]
