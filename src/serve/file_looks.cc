@@ -92,8 +92,9 @@ void FileLooks::look() {
 // A board of a thousand whose files are as they were is not written anew every few seconds.
 void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
   const auto tell = [](const FileFigures& of) {
+    const std::uint64_t step = std::clamp<std::uint64_t>(of.disk.all / 100, 1, kNotedDiskBytes);
     return std::tuple(of.exists, of.writable, of.database_bytes, of.wal_bytes, of.disk.all,
-                      of.disk.free / kNotedDiskBytes);
+                      of.disk.free / step);
   };
   const bool recently = looked.noted_at && clock_.steady() - *looked.noted_at < kLongestUnnoted;
   if (recently && tell(files) == tell(looked.noted)) return;
