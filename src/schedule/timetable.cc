@@ -88,7 +88,8 @@ void Timetable::take_due_times(State& state, WallTime now, Tick& tick) {
     } else if (!last || too_late) {
       tick.skips.push_back({state.job.name, come[i], "missed while nothing ran"});
     } else {
-      if (state.waiting)
+      const bool retry = state.waiting && state.waiting->due == state.due;  // it had its run
+      if (state.waiting && !retry)
         tick.skips.push_back({state.job.name, state.waiting->due, "had no turn before the next"});
       state.waiting = State::Turn{come[i], late ? Why::kCaughtUp : Why::kDue};
       state.retry_at.reset();

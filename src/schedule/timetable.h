@@ -15,8 +15,7 @@
 //      attempts, unless the next due time comes first. After downtime it is for that as for the due time
 //      itself by rule 3.
 //   5. A run that a kill interrupted is done again, once for each due time. That is one of its attempts, but
-//   is
-//      had without any `retries`, too.
+//      is had without any `retries`, too.
 #pragma once
 
 #include <chrono>

@@ -169,6 +169,17 @@ TEST_F(TimetableTest, TheNextDueTimeTakesTheRetrysPlace) {
   EXPECT_TRUE(table.tick(at("2026-11-02T02:30:00Z")).starts.empty());
 }
 
+TEST_F(TimetableTest, ARetryThatHasNoTurnBeforeTheNextDueTimeIsNoDueTimeSkipped) {
+  Timetable table({job("hourly", "0 * * * *", utc_)}, {}, start_);
+  const auto never = [](const Timetable::Start&) { return false; };
+  table.tick(at("2026-11-02T01:00:00Z"));
+  table.ended("hourly", at("2026-11-02T01:30:00Z"), RunEnd::kFailed);
+  ASSERT_EQ(table.tick(at("2026-11-02T01:50:00Z"), never).waiting.at(0).attempt, 2);
+  const Timetable::Tick next = table.tick(at("2026-11-02T02:00:00Z"), never);
+  EXPECT_TRUE(next.skips.empty());
+  EXPECT_EQ(next.waiting.at(0).due, at("2026-11-02T02:00:00Z"));
+}
+
 TEST_F(TimetableTest, WhatMayNotBeginStaysDueHoweverLateAndGivesWayToTheNext) {
   Timetable table({job("hourly", "0 * * * *", utc_, {.catch_up = JobRules::CatchUp::kNever})}, {}, start_);
   const auto never = [](const Timetable::Start&) { return false; };
