@@ -20,7 +20,7 @@ struct DiskSample {
 
 // Samples are taken at most hourly and kept for a fortnight.
 inline constexpr std::int64_t kSampleInterval = 3600;
-inline constexpr std::size_t kMostSamples = 14 * 24;
+inline constexpr std::size_t kMostSamples = std::size_t{14} * 24;
 
 // Seconds until nothing is free, by a straight line through the samples and `now`: needs a day of them; empty
 // where the disk does not fill.

@@ -214,11 +214,11 @@ HttpAnswer metrics(const HttpCall&, const ApiContext& context) {
 std::vector<HttpRoute> api_routes(ApiContext& context) {
   using enum RouteNeed;
   const auto route = [&context](const std::string& method, const std::string& pattern, RouteNeed need,
-                                std::vector<std::string> parameters, auto answer) {
+                                const std::vector<std::string>& parameters, auto answer) {
     return HttpRoute{.method = method,
                      .pattern = pattern,
                      .need = need,
-                     .parameters = std::move(parameters),
+                     .parameters = parameters,
                      .answer = [&context, answer](const HttpCall& call) { return answer(call, context); }};
   };
   HttpRoute scraped = route("GET", "/metrics", kAsker, {}, metrics);
