@@ -197,6 +197,15 @@ def is_running(pid):
         return False
 
 
+def children(pid):
+    """Each is listed at the thread that began it."""
+    lists = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    try:
+        return [int(child) for children_of_one in lists for child in children_of_one.read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def state(pid):
     """Its letter in /proc: T stopped, Z zombie; X where there is no such process any more."""
     try:
@@ -287,12 +296,15 @@ class Watching:
         self.process.wait()
         self._reader.join(5)
 
-    def kill_all(self):
-        """The supervisor and its archiver, at one moment; returns when both are gone and their locks with them."""
-        archivers = self.freeze()
-        send([*archivers, self.pid], signal.SIGKILL)
+    def kill_all(self, and_runs=False):
+        """The supervisor and its archiver, at one moment, with the runs they have begun or without; returns when they are
+        gone and their locks with them."""
+        others = self.freeze()
+        if and_runs:
+            others += [run for archiver in others for run in children(archiver)]
+        send([*others, self.pid], signal.SIGKILL)
         self.process.wait()
-        wait_until_gone(archivers)
+        wait_until_gone(others)
         self._reader.join(5)
 
     def freeze(self):
@@ -305,10 +317,7 @@ class Watching:
         return archivers
 
     def children(self):
-        try:
-            return [int(pid) for pid in pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
-        except FileNotFoundError:
-            return []
+        return children(self.pid)
 
 
 class Protect(Watching):
