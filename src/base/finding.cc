@@ -51,6 +51,24 @@ std::string_view severity_name(Severity severity) {
   return kSeverityNames.at(static_cast<std::size_t>(severity));
 }
 
+bool is_about_data(std::string_view id) {
+  constexpr std::array<std::string_view, 14> kNames = {"integrity.",
+                                                       "bit-rot.",
+                                                       "foreign_keys.orphans",
+                                                       "foreign_keys.mismatch",
+                                                       "hierarchy.",
+                                                       "database.",
+                                                       "archive.damaged",
+                                                       "check.cut_off",
+                                                       "journal.hot",
+                                                       "table.missing",
+                                                       "rows.few",
+                                                       "size.small",
+                                                       "rule.",
+                                                       "archive.drill-failed"};
+  return std::ranges::any_of(kNames, [id](std::string_view name) { return id.starts_with(name); });
+}
+
 Severity worst_severity(std::span<const Finding> findings) {
   Severity worst = Severity::kOk;
   for (const Finding& finding : findings) worst = std::max(worst, finding.severity);

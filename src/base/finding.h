@@ -40,6 +40,10 @@ struct Finding {
   std::string remedy = {};           // a command line that exists; empty where nothing is to be done
 };
 
+// Whether findings of this name say that the data is not as it should be: damage, orphans, rows that are
+// missing or break a rule. The others say how the database stands on its machine: size, WAL, disk, locks.
+bool is_about_data(std::string_view id);
+
 // The worst of `findings`; kOk where there are none.
 Severity worst_severity(std::span<const Finding> findings);
 

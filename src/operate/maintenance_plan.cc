@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/finding.h"
+#include "base/json_text.h"
 
 namespace litewright {
 namespace {
@@ -90,6 +93,18 @@ Result result_of(int status) {
   return status == kCritical ? Result::kCritical : Result::kFailed;
 }
 
+// A disk that fills, or the free pages that VACUUM is for, leave the data what it is.
+bool found_damage(const StepOutcome& outcome) {
+  if (outcome.status == static_cast<int>(ErrorCode::kDamaged)) return true;
+  if (outcome.status != kCritical) return false;
+  const auto document = parse_ordered_json(outcome.document);
+  if (!document.is_object() || !document.contains("findings")) return true;
+  return std::ranges::any_of(document["findings"], [](const nlohmann::ordered_json& one) {
+    const auto finding = finding_from_json(one);
+    return finding && finding->severity == Severity::kCritical && is_about_data(finding->id);
+  });
+}
+
 }  // namespace
 
 std::string_view plan_name(PlanName name) {
@@ -145,7 +160,7 @@ int PlanReport::exit_status() const {
     if (step.outcome.status >= kFirstFailure) return step.outcome.status;
     status = std::max(status, step.outcome.status);
   }
-  return status;
+  return stopped ? static_cast<int>(ErrorCode::kLocked) : status;
 }
 
 std::string PlanReport::summary() const {
@@ -172,14 +187,14 @@ PlanReport run_plan(const std::vector<PlanStep>& steps, const Clock& clock, cons
     StepReport one{.step = step};
     given_up = given_up || (stop && stop());
     if (given_up && !step.always) one.why = "the plan was stopped";
-    if (step.needs_sound && !sound) one.why = "a step before found something critical";
+    if (step.needs_sound && !sound) one.why = "a step before found damage";
     if (step.needs_stopped && !stopped) one.why = "the application could not be stopped";
     if (one.why.empty()) {
       const SteadyTime step_began = clock.steady();
       one.outcome = run(step);
       one.seconds = clock.steady() - step_began;
       one.result = result_of(one.outcome.status);
-      sound = sound && one.result != Result::kCritical && one.outcome.status != 65;
+      sound = sound && !found_damage(one.outcome);
       given_up = given_up || one.outcome.error.starts_with("stopped");  // by a signal that it took itself
       if (!step.shell.empty() && !step.always) stopped = one.result == Result::kDone;
     } else {

@@ -22,7 +22,7 @@ struct PlanStep {
   std::string name = {};                // "checkpoint"
   std::vector<std::string> words = {};  // of a litewright command, without "litewright"; or
   std::string shell = {};               // a command of the application's
-  bool needs_sound = false;             // left out where a step before found something critical
+  bool needs_sound = false;             // left out where a step before found damage
   bool needs_stopped = false;           // left out where service.stop failed
   bool always = false;                  // done whatever happened before: service.start
 };
@@ -64,7 +64,8 @@ struct PlanReport {
   std::vector<StepReport> steps = {};
   std::chrono::duration<double> seconds{};
   bool stopped = false;  // it was given up on the way, upon a signal
-  // 0; 1 warnings, 2 critical findings; where steps failed the status of the first of them.
+  // 0; 1 warnings, 2 critical findings; where steps failed the status of the first of them; where it was
+  // stopped and none failed, that of Error{kLocked}.
   int exit_status() const;
   std::string summary() const;  // "7 steps done, 1 failed (verify)"
 };

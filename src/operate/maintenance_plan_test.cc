@@ -95,10 +95,31 @@ TEST(MaintenancePlan, AFailureStopsOnlyWhatItWouldHarm) {
   EXPECT_EQ(skipped(run(steps, {{"backup", 65}})), (Names{"vacuum", "prune"}));
 }
 
+TEST(MaintenancePlan, WhatIsCriticalWithoutBeingDamageStopsNothing) {
+  const auto found = [](const std::string& id) {
+    return StepOutcome{
+        .status = 2,
+        .document = R"({"findings": [{"id": "integrity.type", "severity": "warning"}, {"id": ")" + id +
+                    R"(", "severity": "critical"}]})"};
+  };
+  const SystemClock clock;
+  for (const auto& [id, wanted] : {std::pair{"pages.free", Names{}},
+                                   {"disk.free", Names{}},
+                                   {"integrity.page", Names{"vacuum", "prune"}},
+                                   {"foreign_keys.orphans", Names{"vacuum", "prune"}}}) {
+    const PlanReport report = run_plan(
+        plan_steps(weekly()), clock,
+        [&](const PlanStep& step) { return step.name == "full check" ? found(id) : StepOutcome{}; },
+        [](const StepReport&) {}, {});
+    EXPECT_EQ(skipped(report), wanted) << id;
+    EXPECT_EQ(report.exit_status(), 2) << id;
+  }
+}
+
 TEST(MaintenancePlan, AStopLeavesAllButTheStartOfTheApplication) {
   const SystemClock clock;
   Names ran;
-  run_plan(
+  const PlanReport report = run_plan(
       plan_steps(weekly()), clock,
       [&ran](const PlanStep& step) {
         ran.push_back(step.name);
@@ -106,6 +127,7 @@ TEST(MaintenancePlan, AStopLeavesAllButTheStartOfTheApplication) {
       },
       [](const StepReport&) {}, [&ran] { return ran.size() >= 2; });
   EXPECT_EQ(ran, (Names{"stats before", "stop the application", "start the application"}));
+  EXPECT_EQ(report.exit_status(), 75);
 }
 
 }  // namespace
