@@ -223,12 +223,29 @@ Json step_json(const StepReport& step) {
   return json;
 }
 
+std::vector<Finding> bad_findings(const StepReport& step) {
+  std::vector<Finding> findings;
+  const Json document = parse_ordered_json(step.outcome.document);
+  if (!document.is_object() || !document.contains("findings")) return findings;
+  for (const Json& one : document["findings"]) {
+    if (auto finding = finding_from_json(one); finding && finding->severity >= Severity::kWarning)
+      findings.push_back(std::move(*finding));
+  }
+  return findings;
+}
+
+// What is not well is said under --quiet, too.
 void print_step(Output& output, const StepReport& step) {
   const std::string said = !step.why.empty()             ? step.why
                            : !step.outcome.error.empty() ? step.outcome.error
                                                          : step.outcome.summary;
-  output.line(fmt::format("{:9} {:22} {:>8}  {}", step_result_name(step.result), step.step.name,
-                          seconds_text(step.seconds), said));
+  const std::string line = fmt::format("{:9} {:22} {:>8}  {}", step_result_name(step.result), step.step.name,
+                                       seconds_text(step.seconds), said);
+  if (step.result == StepReport::Result::kDone)
+    output.line(line);
+  else
+    output.answer(line);
+  output.findings(bad_findings(step));
   output.flush();
 }
 
