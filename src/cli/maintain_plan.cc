@@ -73,8 +73,10 @@ std::string summary_of(const Json& document) {
     return fmt::format("{} -> {}", pages_text(document["before"]), pages_text(document["after"]));
   }
   if (action == "analyze" || action == "optimize") {
-    return fmt::format("{} tables, {} statistics changed", document.value("tables", 0),
-                       document["changes"].size());
+    const std::size_t left_out = document.contains("left_out") ? document["left_out"].size() : 0;
+    return fmt::format("{} tables, {} statistics changed{}", document.value("tables", 0),
+                       document["changes"].size(),
+                       left_out > 0 ? fmt::format(", {} tables left to the application", left_out) : "");
   }
   if (action == "vacuum") {
     const std::string before = format_size(document["before"].value("bytes", 0ULL));

@@ -114,6 +114,11 @@ int run_statistics(const Invocation& invocation, const std::string& action, Stat
                        {"before", change.before},
                        {"after", change.after}});
   }
+  nlohmann::ordered_json left_out = nlohmann::ordered_json::array();
+  for (const auto& [table, why] : report.left_out) {
+    output.line(fmt::format("{}: left out, only the application can analyze it: {}", table, why));
+    left_out.push_back({{"table", table}, {"why", why}});
+  }
   output.line(fmt::format("{} tables looked at in {}, {} statistics changed; writers waited for {} at most",
                           report.tables, seconds_text(report.seconds), report.changes.size(),
                           seconds_text(report.longest_out)));
@@ -121,6 +126,7 @@ int run_statistics(const Invocation& invocation, const std::string& action, Stat
   document["limit"] = request.analysis_limit;
   document["tables"] = report.tables;
   document["changes"] = std::move(changes);
+  document["left_out"] = std::move(left_out);
   document["seconds"] = report.seconds.count();
   document["longest_writers_out_seconds"] = report.longest_out.count();
   output.document(document);

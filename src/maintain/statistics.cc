@@ -1,9 +1,11 @@
 #include "maintain/statistics.h"
 
 #include <fmt/format.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "sqlite/sql_names.h"
@@ -74,6 +76,45 @@ void use_indexes(Connection& connection, const std::string& table) {
   for (const std::string& query : queries) connection.prepare(query);
 }
 
+// As PRAGMA optimize words it, too.
+std::string analyze_statement(const std::string& table) {
+  return fmt::format("ANALYZE \"main\".{}", quoted_name(table));
+}
+
+// Runs `work` for a table. What is no fault of the file's, a lock's or the disk's is a word of the schema
+// that this SQLite does not know.
+template <class Work>
+bool unless_unknown(Connection& connection, const std::string& table, StatisticsReport& report, Work work) {
+  try {
+    work();
+    return true;
+  } catch (const Error& error) {
+    if ((sqlite3_errcode(connection.handle()) & 0xff) != SQLITE_ERROR) throw;
+    report.left_out.push_back({table, sqlite3_errmsg(connection.handle())});
+    return false;
+  }
+}
+
+// A transaction of its own: writers wait for one table at most. False: it was left out.
+bool analyze_alone(Connection& connection, const Clock& clock, const StatisticsRequest& request,
+                   const std::string& table, StatisticsReport& report) {
+  WriteTurn turn(connection, clock, request.patience);
+  const SteadyTime alone = clock.steady();
+  const std::string sql = analyze_statement(table);
+  if (!unless_unknown(connection, table, report, [&] { connection.execute(sql.c_str()); })) return false;
+  turn.commit();
+  report.longest_out = std::max(report.longest_out, std::chrono::duration<double>(clock.steady() - alone));
+  return true;
+}
+
+// What PRAGMA optimize would run: ANALYZE "main"."orders".
+std::set<std::string> wanted_by_optimize(Connection& connection) {
+  std::set<std::string> statements;
+  Statement row = connection.prepare("PRAGMA main.optimize(-1)");
+  while (row.step()) statements.insert(row.text(0));
+  return statements;
+}
+
 }  // namespace
 
 StatisticsReport analyze(Connection& connection, const Clock& clock, const StatisticsRequest& request) {
@@ -86,12 +127,11 @@ StatisticsReport analyze(Connection& connection, const Clock& clock, const Stati
       report.stopped = true;
       break;
     }
-    WriteTurn turn(connection, clock, request.patience);
-    const SteadyTime alone = clock.steady();
-    connection.execute(fmt::format("ANALYZE main.{}", quoted_name(table)).c_str());
-    turn.commit();
-    report.longest_out = std::max(report.longest_out, std::chrono::duration<double>(clock.steady() - alone));
-    report.tables++;
+    if (analyze_alone(connection, clock, request, table, report))
+      report.tables++;
+    else if (!request.table.empty())
+      throw Error(ErrorCode::kIo, fmt::format("{}: {}", table, report.left_out[0].why),
+                  "only the application can analyze it: let it run ANALYZE " + quoted_name(table));
   }
   report.changes = compare(before, read_statistics(connection));
   report.seconds = clock.steady() - began;
@@ -103,19 +143,22 @@ StatisticsReport optimize(Connection& connection, const Clock& clock, const Stat
   const SteadyTime began = clock.steady();
   set_limit(connection, request);
   const Statistics before = read_statistics(connection);
-  const std::vector<std::string> tables = analyzable_tables(connection);
-  for (const std::string& table : tables) use_indexes(connection, table);
+  std::vector<std::string> tables;
+  for (const std::string& table : analyzable_tables(connection)) {
+    if (unless_unknown(connection, table, report, [&] { use_indexes(connection, table); }))
+      tables.push_back(table);
+  }
   report.tables = tables.size();
-  wait_patiently(connection, clock, request.patience);
-  const SteadyTime alone = clock.steady();
-  try {
-    connection.execute("PRAGMA main.optimize");
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kLocked) throw;
-    throw waited_in_vain(connection, request.patience);
+  const std::set<std::string> wanted = wanted_by_optimize(connection);
+  for (const std::string& table : tables) {
+    if (!wanted.contains(analyze_statement(table))) continue;
+    if (request.stop && request.stop()) {
+      report.stopped = true;
+      break;
+    }
+    analyze_alone(connection, clock, request, table, report);
   }
   report.changes = compare(before, read_statistics(connection));
-  if (!report.changes.empty()) report.longest_out = clock.steady() - alone;
   report.seconds = clock.steady() - began;
   return report;
 }

@@ -30,8 +30,14 @@ struct StatisticsChange {
   std::string before = {}, after = {};
 };
 
+// A table whose index needs what only the application has: a collation, a function.
+struct NotAnalyzed {
+  std::string table = {}, why = {};
+};
+
 struct StatisticsReport {
   std::size_t tables = 0;  // looked at
+  std::vector<NotAnalyzed> left_out = {};
   std::vector<StatisticsChange> changes = {};
   bool stopped = false;
   std::chrono::duration<double> seconds{};
@@ -39,11 +45,13 @@ struct StatisticsReport {
 };
 
 // Throws Error{kUsage} where there is no such table, Error{kLocked} as WriteTurn does, Error{kDamaged|kIo}
-// as SQLite says; tables before that one are done. `connection` may write and has no transaction.
+// as SQLite says; tables before that one are done. A table that only the application can analyze is left out,
+// unless it is the one that was wanted. `connection` may write and has no transaction.
 StatisticsReport analyze(Connection& connection, const Clock& clock, const StatisticsRequest& request);
 
-// PRAGMA optimize: analyzes what has no statistics, or has grown far beyond them. SQLite before 3.46 only
-// looks at tables that its connection has used: so a query on each index is planned first, never run.
+// PRAGMA optimize: analyzes what has no statistics, or has grown far beyond them, a table after another.
+// SQLite before 3.46 only looks at tables that its connection has used: so a query on each index is planned
+// first, never run.
 StatisticsReport optimize(Connection& connection, const Clock& clock, const StatisticsRequest& request);
 
 }  // namespace litewright
