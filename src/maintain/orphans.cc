@@ -145,7 +145,19 @@ class Mending {
   }
 
   void take_batch(std::int64_t after, std::int64_t last) {
-    WriteTurn turn(connection_, clock_, options_.patience);
+    std::int64_t wanted = 0;
+    std::int64_t rows = 0;
+    in_write_turn(connection_, clock_, options_.patience, [&] {
+      wanted = batch_of(after, last);
+      rows = integer("SELECT count(*) FROM temp.litewright_batch");
+      if (rows > 0) act(rows);
+    });
+    outcome_.mended += static_cast<std::uint64_t>(rows);
+    outcome_.gone += static_cast<std::uint64_t>(wanted - rows);
+  }
+
+  // Looked at again, with the write lock held; how many it was to be.
+  std::int64_t batch_of(std::int64_t after, std::int64_t last) {
     run_sql("DELETE FROM temp.litewright_batch");
     const auto wanted = integer(fmt::format(
         "SELECT count(*) FROM temp.litewright_orphan WHERE rowid>{} AND rowid<={} AND NOT pointed_at", after,
@@ -154,11 +166,7 @@ class Mending {
         "INSERT INTO temp.litewright_batch SELECT o.* FROM temp.litewright_orphan AS o CROSS JOIN {} "
         "AS c WHERE {} AND o.rowid>{} AND o.rowid<={} AND NOT o.pointed_at AND {}",
         table_, same_row(key_, "o"), after, last, key_.condition));
-    const auto rows = integer("SELECT count(*) FROM temp.litewright_batch");
-    if (rows > 0) act(rows);
-    turn.commit();
-    outcome_.mended += static_cast<std::uint64_t>(rows);
-    outcome_.gone += static_cast<std::uint64_t>(wanted - rows);
+    return wanted;
   }
 
   void act(std::int64_t rows) {

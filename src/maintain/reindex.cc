@@ -61,23 +61,20 @@ void build_beside(Connection& connection, const ReindexTarget& target) {
 // True where the old b-tree could be emptied.
 bool rebuilt_in_place(Connection& connection, const Clock& clock, const ReindexTarget& target,
                       const WritePatience& patience) {
-  WriteTurn turn(connection, clock, patience);
+  const std::string sql = fmt::format("REINDEX main.{}", quoted_name(target.index));
   try {
-    connection.execute(fmt::format("REINDEX main.{}", quoted_name(target.index)).c_str());
+    in_write_turn(connection, clock, patience, [&] { connection.execute(sql.c_str()); });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kDamaged) return false;
     throw explained(error, target);
   }
-  turn.commit();
   return true;
 }
 
 void rebuilt_beside(Connection& connection, const Clock& clock, const ReindexTarget& target,
                     const WritePatience& patience) {
   try {
-    WriteTurn turn(connection, clock, patience);
-    build_beside(connection, target);
-    turn.commit();
+    in_write_turn(connection, clock, patience, [&] { build_beside(connection, target); });
   } catch (const Error& error) {
     connection.try_execute("PRAGMA writable_schema=RESET");
     throw explained(error, target);

@@ -98,13 +98,15 @@ bool unless_unknown(Connection& connection, const std::string& table, Statistics
 // A transaction of its own: writers wait for one table at most. False: it was left out.
 bool analyze_alone(Connection& connection, const Clock& clock, const StatisticsRequest& request,
                    const std::string& table, StatisticsReport& report) {
-  WriteTurn turn(connection, clock, request.patience);
-  const SteadyTime alone = clock.steady();
   const std::string sql = analyze_statement(table);
-  if (!unless_unknown(connection, table, report, [&] { connection.execute(sql.c_str()); })) return false;
-  turn.commit();
+  SteadyTime alone;
+  bool known = true;
+  in_write_turn(connection, clock, request.patience, [&] {
+    alone = clock.steady();
+    known = unless_unknown(connection, table, report, [&] { connection.execute(sql.c_str()); });
+  });
   report.longest_out = std::max(report.longest_out, std::chrono::duration<double>(clock.steady() - alone));
-  return true;
+  return known;
 }
 
 // What PRAGMA optimize would run: ANALYZE "main"."orders".

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <atomic>
 #include <cstring>
+#include <functional>
 #include <thread>
 
 #include "base/test_folder.h"
@@ -125,6 +127,60 @@ TEST_F(UpkeepTest, WhatOnlyTheApplicationCanAnalyzeKeepsNoOtherTableFromIt) {
     EXPECT_EQ(report.changes[0].table, "zz");
   }
   EXPECT_EQ(code_of([&] { analyze(connection_, clock_, {.table = "aa"}); }), ErrorCode::kIo);
+}
+
+// Reads of others while `work` is done and a reader is in its way until `reader_leaves`; how many failed.
+int reads_refused(const std::string& path, std::chrono::milliseconds reader_leaves,
+                  const std::function<void()>& work) {
+  std::atomic<bool> done = false;
+  std::atomic<int> reads = 0;
+  std::atomic<int> refused = 0;
+  std::thread reader([&] {
+    Connection connection(path, {.mode = OpenMode::kReadOnly});
+    const Transaction reading(connection, Transaction::Kind::kRead);
+    connection.query_integer("SELECT count(*) FROM t");
+    reads++;
+    std::this_thread::sleep_for(reader_leaves);
+  });
+  while (reads == 0) std::this_thread::yield();
+  std::thread others([&] {
+    while (!done) {
+      Connection connection(path, {.mode = OpenMode::kReadOnly, .busy_timeout = 500ms});
+      try {
+        connection.query_integer("SELECT count(*) FROM t");
+      } catch (const Error&) {
+        refused++;
+      }
+      std::this_thread::sleep_for(10ms);
+    }
+  });
+  work();
+  done = true;
+  reader.join();
+  others.join();
+  return refused;
+}
+
+TEST_F(UpkeepTest, AReaderInTheWayOfACommitKeepsNoOtherReaderOut) {
+  run("CREATE TABLE t(a, b, c); CREATE INDEX tb ON t(b);");
+  run(kRows);
+  run("DELETE FROM t WHERE a>500");
+  const auto look_at = [this](const WritePatience& patience) {
+    analyze(connection_, clock_, {.patience = patience});
+  };
+  const auto shrink = [this](const WritePatience& patience) {
+    const VacuumRequest request{.watch = 0ms, .patience = patience};
+    vacuum(connection_, clock_, request, plan_vacuum(connection_, clock_, request));
+  };
+  for (const auto& work : {std::function<void(const WritePatience&)>(look_at), {shrink}}) {
+    EXPECT_EQ(reads_refused(
+                  path_, 1500ms,
+                  [&] { EXPECT_EQ(code_of([&] { work({.longest_wait = 1000ms}); }), ErrorCode::kLocked); }),
+              0);
+    EXPECT_EQ(reads_refused(path_, 600ms, [&] { work({.longest_wait = 20s}); }), 0);
+  }
+  EXPECT_EQ(integer("PRAGMA freelist_count"), 0);
+  EXPECT_EQ(integer("SELECT count(*) FROM sqlite_stat1"), 1);
 }
 
 TEST_F(UpkeepTest, AnalyzeStopsBetweenTables) {

@@ -101,14 +101,8 @@ bool needs_whole(AutoVacuum from, AutoVacuum to) {
 
 void run_whole(Connection& connection, const Clock& clock, const VacuumRequest& request,
                VacuumReport& report) {
-  wait_patiently(connection, clock, request.patience);
   const SteadyTime began = clock.steady();
-  try {
-    connection.execute("VACUUM main");
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kLocked) throw;
-    throw waited_in_vain(connection, request.patience);
-  }
+  run_in_turn(connection, clock, request.patience, "VACUUM main");
   report.writers_out = report.longest_out = clock.steady() - began;
 }
 
@@ -119,10 +113,11 @@ void run_incremental(Connection& connection, const Clock& clock, const VacuumReq
       report.stopped = true;
       return;
     }
-    WriteTurn turn(connection, clock, request.patience);
-    const SteadyTime alone = clock.steady();
-    connection.execute(fmt::format("PRAGMA main.incremental_vacuum({})", request.pages_a_batch).c_str());
-    turn.commit();
+    SteadyTime alone;
+    in_write_turn(connection, clock, request.patience, [&] {
+      alone = clock.steady();
+      connection.execute(fmt::format("PRAGMA main.incremental_vacuum({})", request.pages_a_batch).c_str());
+    });
     const std::chrono::duration<double> out = clock.steady() - alone;
     report.writers_out += out;
     report.longest_out = std::max(report.longest_out, out);
