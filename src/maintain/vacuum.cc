@@ -51,25 +51,29 @@ bool same_disk(const std::string& a, const std::string& b) {
   return ::stat(a.c_str(), &of_a) == 0 && ::stat(b.c_str(), &of_b) == 0 && of_a.st_dev == of_b.st_dev;
 }
 
-void require_room(const std::string& place, std::uint64_t bytes, const std::string& what) {
+void require_room(const std::string& place, std::uint64_t bytes, const std::string& what,
+                  const std::string& hint) {
   const DiskSpace space = disk_space(place);
   if (space.all == 0 || space.has_room_for(bytes)) return;
   throw Error(
       ErrorCode::kIo,
       fmt::format("VACUUM needs {} for {} on the disk of {}, of which {} are free ({} stay in reserve)",
                   format_size(bytes), what, place, format_size(space.free), format_size(space.reserve())),
-      "free some room, or name a larger disk for the temporary copy: SQLITE_TMPDIR=FOLDER");
+      hint);
 }
 
 void require_disk(const Connection& connection, const VacuumPlan& plan) {
   const std::string folder = fs::path(connection.path()).parent_path().string();
   const std::string beside = folder.empty() ? "." : folder;
+  const std::string other_disk =
+      "free some room, or name a larger disk for the temporary copy: SQLITE_TMPDIR=FOLDER";
   if (same_disk(beside, plan.temporary_folder)) {
-    require_room(beside, plan.temporary_bytes + plan.beside_bytes, "a temporary copy and the log");
+    require_room(beside, plan.temporary_bytes + plan.beside_bytes, "a temporary copy and the log",
+                 other_disk);
     return;
   }
-  require_room(plan.temporary_folder, plan.temporary_bytes, "a temporary copy");
-  require_room(beside, plan.beside_bytes, "the log");
+  require_room(plan.temporary_folder, plan.temporary_bytes, "a temporary copy", other_disk);
+  require_room(beside, plan.beside_bytes, "the log", "free some room there: the log can't be elsewhere");
 }
 
 void require_quiet(const VacuumPlan& plan) {

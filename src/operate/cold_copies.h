@@ -25,8 +25,9 @@ struct ColdCopiesOutcome {
 };
 
 // The newest copy of each database stays, however old. Interrupted anywhere, a copy is in one place at least,
-// and whole there; run again, it goes on. Throws Error{kIo} where a copy does not read back, Error{kDamaged}
-// where it is no longer what its record says: it stays where it is.
+// and whole there; run again, it goes on. Where a copy of another database has its name there, it gets a
+// number. Throws Error{kIo} where a copy does not read back; Error{kDamaged}, when all others are moved,
+// where one is no longer what its record says: it stays where it is.
 ColdCopiesOutcome move_cold_copies(const ColdCopiesRequest& request);
 
 }  // namespace litewright

@@ -149,6 +149,33 @@ start = "echo start >> {marks}"
     check(jobs == ["hourly", "monthly", "monthly", "weekly"], f"{jobs}")
 
 
+def cold_copies(context):
+    """Copies with the same name are all kept; a damaged one stays where it is, and nothing is said of removing another."""
+    copies, cold = context.path("copies"), context.path("cold")
+    for number in range(2):
+        os.makedirs(context.path(f"d{number}"))
+        path = context.path(f"d{number}/app.db")
+        run_sql(path, f"CREATE TABLE t(x); INSERT INTO t VALUES({number})")
+        folder = f"{copies}{number}"
+        os.mkdir(folder)
+        for label in ("one", "two", "three"):
+            context.command("backup", path, "--to", f"{folder}/app-{label}.db")
+    move = lambda number, status=0: context.command("maintain", context.path(f"d{number}/app.db"), "copies", f"{copies}{number}", "--to", cold,
+                                                    "--older-than", "0s", "--json", status=status)
+    check(move(0).json["moved"] == 2, "the first")
+    with open(f"{copies}1/app-one.db", "r+b") as file:
+        file.seek(4096 + 100)
+        file.write(b"rot")
+    failed = move(1, 65)
+    check("app-one.db" in failed.stderr and "remove" not in failed.stderr, failed.stderr)
+    check(sorted(os.listdir(copies + "1")) == ["app-one.db", "app-one.db.json", "app-three.db", "app-three.db.json"], f"{os.listdir(copies + '1')}")
+    there = sorted(pathlib.Path(cold).rglob("*.db"))
+    check([path.name for path in there] == ["app-one.db", "app-two-2.db", "app-two.db"], f"{there}")
+    check([rows(path, "SELECT x FROM t") for path in there] == [[(0,)], [(1,)], [(0,)]], "their rows")
+    for path in there:
+        context.command("verify", str(path))
+
+
 def prunes_as_configured(context):
     """A plan forgets what litewright.toml lets go, not what the default rules would; so does prune itself."""
     path, config = shop(context), context.path("litewright.toml")
@@ -227,6 +254,7 @@ TESTS = [
     Test("maintain rows archive: to a table, a database, a file; what others point at stays", archives_rows, 6),
     Test("maintain daily: each step with before and after, in the history and the health log", daily, 5),
     Test("maintain weekly stops and starts the application, monthly drills and compares the schema", weekly_and_monthly, 8),
+    Test("old copies go to cheaper storage: equal names, a damaged one", cold_copies, 4),
     Test("a plan prunes by the rules of litewright.toml", prunes_as_configured, 4),
     Test("a plan that finds damage does not VACUUM, and starts the application again", damage_stops_vacuum, 8),
     Test("a plan that was killed is shown as interrupted; told to end it starts the application first", ended_in_the_middle, 6),
