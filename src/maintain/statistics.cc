@@ -1,7 +1,6 @@
 #include "maintain/statistics.h"
 
 #include <fmt/format.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 #include <map>
@@ -81,16 +80,16 @@ std::string analyze_statement(const std::string& table) {
   return fmt::format("ANALYZE \"main\".{}", quoted_name(table));
 }
 
-// Runs `work` for a table. What is no fault of the file's, a lock's or the disk's is a word of the schema
-// that this SQLite does not know.
+// Runs `work` for a table, which is left out where the schema has words that this SQLite does not know.
 template <class Work>
 bool unless_unknown(Connection& connection, const std::string& table, StatisticsReport& report, Work work) {
   try {
     work();
     return true;
-  } catch (const Error& error) {
-    if ((sqlite3_errcode(connection.handle()) & 0xff) != SQLITE_ERROR) throw;
-    report.left_out.push_back({table, sqlite3_errmsg(connection.handle())});
+  } catch (const Error&) {
+    const auto why = connection.refused_words();
+    if (!why) throw;
+    report.left_out.push_back({table, *why});
     return false;
   }
 }

@@ -110,6 +110,11 @@ Error Connection::error(int rc, std::string_view doing) const {
                     fmt::format("{}: {}: {} (SQLite code {})", path_, doing, reason_of(handle_, rc), rc));
 }
 
+std::optional<std::string> Connection::refused_words() const {
+  if ((sqlite3_errcode(handle_) & 0xff) != SQLITE_ERROR) return std::nullopt;
+  return sqlite3_errmsg(handle_);
+}
+
 int Connection::try_execute(const char* sql) {
   return sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr) & 0xff;
 }

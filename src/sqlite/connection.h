@@ -99,6 +99,10 @@ class Connection {
   sqlite3* handle() const { return handle_; }
   const std::string& path() const { return path_; }
 
+  // What SQLite said of the statement that failed last, where neither the file, a lock nor the disk is to
+  // blame but its words or the schema's: a collation, say, that only the application has.
+  std::optional<std::string> refused_words() const;
+
   // The Error for SQLite's result code `rc`, with the connection's message and `doing`.
   Error error(int rc, std::string_view doing) const;
 
