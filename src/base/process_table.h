@@ -37,6 +37,7 @@ struct HeldLock {
 struct HeldFile {
   std::filesystem::path file = {};  // as it was asked for
   bool open = true;                 // false: only a lock was seen, its process could not be looked into
+  bool for_writing = true;          // false: each of its descriptors is for reading alone
   std::vector<HeldLock> locks = {};
 };
 

@@ -193,6 +193,12 @@ bool same_file(const WantedFile& a, const WantedFile& b) {
   return a.inode == b.inode && a.device_major == b.device_major && a.device_minor == b.device_minor;
 }
 
+// The kernel shows it as the link's own permissions.
+bool is_for_writing(const std::string& link) {
+  struct stat status = {};
+  return ::lstat(link.c_str(), &status) != 0 || (status.st_mode & S_IWUSR) != 0;
+}
+
 // The name under which a descriptor's file was opened, as the kernel tells it.
 std::string opened_name(const std::string& link) {
   constexpr std::string_view kDeleted = " (deleted)";
@@ -215,7 +221,9 @@ OpenFiles files_of_process(pid_t pid, std::span<const WantedFile> wanted, bool& 
     for (const WantedFile& file : wanted) {
       if (!file.exists || !same_file(file, opened)) continue;
       is_wanted = true;
+      const bool first = std::ranges::find(files.held, file.path, &HeldFile::file) == files.held.end();
       HeldFile& mine = held_file(files.held, file.path, true);
+      mine.for_writing = (!first && mine.for_writing) || is_for_writing(link);
       for_each_line(read_proc(fmt::format("{}/fdinfo/{}", process, fd)), [&](std::string_view line) {
         if (!line.starts_with("lock:")) return;
         if (const auto row = parse_lock_row(line.substr(5))) add_lock(mine, row->lock);

@@ -166,6 +166,9 @@ TEST_F(ProcessTableTest, OurOwnProcessCountsOnlyWhenAskedFor) {
   EXPECT_EQ(found.holders[0].pid, ::getpid());
   ASSERT_EQ(found.holders[0].files.size(), 1u);
   EXPECT_EQ(found.holders[0].files[0].file, folder_ / "app.db-wal");
+  EXPECT_FALSE(found.holders[0].files[0].for_writing);
+  const FileDescriptor again = open_file(folder_ / "app.db-wal", O_RDWR);
+  EXPECT_TRUE(holders(OwnProcess::kInclude).holders[0].files[0].for_writing);
 }
 
 TEST_F(ProcessTableTest, AHardLinkAndADeletedFileAreTheSameFile) {

@@ -15,8 +15,21 @@ class WorkLimit {
   std::chrono::nanoseconds cpu() const { return cpu_; }
 
  private:
-  std::chrono::nanoseconds cpu_, used_before_;
+  std::chrono::nanoseconds cpu_, counted_before_;
   std::chrono::steady_clock::time_point look_from_;
+};
+
+// While it lives, and for its thread, work does not count: that which the machine asks for and not the bytes,
+// as a look at all its processes and their locks.
+class UncountedWork {
+ public:
+  UncountedWork();
+  ~UncountedWork();
+  UncountedWork(const UncountedWork&) = delete;
+  UncountedWork& operator=(const UncountedWork&) = delete;
+
+ private:
+  std::chrono::nanoseconds used_before_;
 };
 
 }  // namespace litewright

@@ -57,6 +57,7 @@ bool is_asked_for(const HealthRequest& request, const Step& step) {
 }
 
 std::string lock_owner(const HealthContext& context) {
+  const UncountedWork of_the_machine;
   const FileHolders found = context.processes.who_has_open(
       {context.request.path, context.request.path + "-shm"}, OwnProcess::kExclude);
   for (const FileHolder& holder : found.holders) {

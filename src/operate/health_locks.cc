@@ -1,6 +1,8 @@
 // The steps that ask who is in the way, and by which libraries. They come before any connection of this
 // process (FACTS 7): the sampler opens the files, and lets them go when it ends.
+#include "base/work_limit.h"
 #include "check/engine_audit.h"
+#include "locks/held_locks.h"
 #include "locks/lock_sampler_linux.h"
 #include "locks/locks.h"
 #include "operate/health_context.h"
@@ -12,7 +14,7 @@ namespace {
 std::vector<EngineProcess> engines_of(const LockReport& locks) {
   std::vector<EngineProcess> engines;
   for (const LockHolder& holder : locks.processes) {
-    if (holder.is_own_follower) continue;
+    if (holder.is_own_follower || !may_write(holder.process)) continue;
     EngineProcess& engine = engines.emplace_back();
     engine.name = describe(holder.process);
     for (const SqliteLibrary& library : holder.libraries) {
@@ -26,6 +28,7 @@ std::vector<EngineProcess> engines_of(const LockReport& locks) {
 
 const LockReport& HealthContext::lock_report() {
   if (!locks) {
+    const UncountedWork of_the_machine;
     LinuxLockSampler sampler(request.path, clock);
     locks = look_at_locks(request.display, sampler);
   }
