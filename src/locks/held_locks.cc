@@ -4,6 +4,10 @@
 
 namespace litewright {
 
+bool may_write(const FileHolder& process) {
+  return std::ranges::any_of(process.files, &HeldFile::for_writing);
+}
+
 DecodedLocks decode_locks(const LockFacts& facts, const ProcessFacts& process) {
   const std::vector<std::filesystem::path> names = database_files(facts.database);
   DecodedLocks decoded;
@@ -11,8 +15,8 @@ DecodedLocks decode_locks(const LockFacts& facts, const ProcessFacts& process) {
     const auto name = std::ranges::find(names, file.file);
     const auto which = name - names.begin();
     decoded.has_main_file_open |= which == 0 && file.open;
-    decoded.has_wal_index_open |= which == 2 && file.open;
-    decoded.has_journal_open |= which == 3 && file.open;
+    decoded.has_wal_index_open |= which == 2 && file.open && file.for_writing;
+    decoded.has_journal_open |= which == 3 && file.open && file.for_writing;
     for (const HeldLock& lock : file.locks) {
       if (lock.kind != HeldLock::Kind::kPosix && lock.kind != HeldLock::Kind::kOpenFile) continue;
       const LockType type = lock.mode == HeldLock::Mode::kRead ? LockType::kRead : LockType::kWrite;

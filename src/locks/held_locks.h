@@ -13,9 +13,13 @@ struct DecodedLocks {
   MainFileLocks main_file = {};
   WalIndexLocks wal_index = {};
   bool has_main_file_open = false;
+  // To write in, as SQLite opens them. Who has them for reading alone looks on from outside, without locks.
   bool has_wal_index_open = false;
   bool has_journal_open = false;
 };
+
+// False: it has none of the database's files open for writing, so it neither commits nor checkpoints.
+bool may_write(const FileHolder& process);
 
 DecodedLocks decode_locks(const LockFacts& facts, const ProcessFacts& process);
 

@@ -211,7 +211,7 @@ class Judge {
                   describe(holder.process), files.size(), fmt::join(files, ", ")));
       finding.remedy.clear();
     }
-    if (!report_.wal_mode || holder.is_own_follower) return;
+    if (!report_.wal_mode || holder.is_own_follower || !may_write(holder.process)) return;
     for (const SqliteLibrary& library : holder.libraries) {
       if (!has_wal_reset_defect(library.version)) continue;
       Finding& finding =

@@ -128,6 +128,7 @@ TEST(LockReport, InWalModeTheRightProcessIsBlamedAndIdleOnesNever) {
        LockRole::kExclusive},
       {"lost on the main file", {process(1, {}, {kDms}), idle}, {"lock.lost pid 1"}, LockRole::kLocksLost},
       {"lost on -shm", {process(1, {kShared}, {}), idle}, {"lock.lost pid 1"}, LockRole::kLocksLost},
+      {"looks on", {process(1, {}, {}), idle}, {}, LockRole::kIdle},
       {"outside",
        {process(0, {}, {write_lock(120, 120)})},
        {"lock.write-held outside this container"},
@@ -136,6 +137,9 @@ TEST(LockReport, InWalModeTheRightProcessIsBlamedAndIdleOnesNever) {
   for (Case c : cases) {
     if (c.processes[0].process.pid == 0) {
       for (HeldFile& file : c.processes[0].process.files) file.open = false;
+    }
+    if (std::string_view(c.situation) == "looks on") {
+      for (HeldFile& file : c.processes[0].process.files) file.for_writing = false;
     }
     const LockReport report = judge(wal_facts(c.processes));
     EXPECT_EQ(ids(report.findings), c.blamed) << c.situation;

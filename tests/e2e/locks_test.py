@@ -309,7 +309,14 @@ def own_follower(context):
     report = expect(context, path, [], [idle, writer])
     check(report["wal"]["pinned_bytes"] > 0, "nothing stood behind the mark: the test proves nothing")
     protect.stop()
-    return f"2 situations, {report['wal']['pinned_bytes']} bytes behind the mark"
+    # One that looks on, as a flight recorder does, has the files open without SQLite's locks.
+    watch = context.start([context.litewright, "locks", path, "--watch", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    watch.stdout.readline()
+    expect(context, path, [], [idle, writer])
+    check(watch.poll() is None, "locks --watch ended")
+    watch.kill()
+    watch.wait()
+    return f"3 situations, {report['wal']['pinned_bytes']} bytes behind the mark"
 
 
 def other_namespaces(context):
