@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kLookForDatabases{5};
 constexpr std::chrono::seconds kAfterFailure{30};
 constexpr std::chrono::milliseconds kAskOver{200};
-constexpr const char* kReports = "5";  // a second each: so late a stall is seen
-constexpr std::chrono::seconds kCommandTime{60};
+constexpr std::chrono::hours kCommandTime{
+    24};  // since when a lock is held is known by the process that looks
 
 std::string plain_name(std::string name) {
   std::ranges::replace_if(
@@ -91,23 +91,24 @@ void FlightRecorder::take_databases() {
 void FlightRecorder::record(const std::string& name, const std::string& path, const FlightLimits& limits,
                             const std::atomic<bool>& over) {
   FlightRing ring(limits);
+  std::size_t noted = 0;
   const OwnCommand command = {
-      .words = {"locks", path, "--watch", "--json", "--interval", "1s", "--count", kReports},
+      .words = {"locks", path, "--watch", "--json", "--interval", "1s"},
       .time_limit = kCommandTime,
+      .line =
+          [&](std::string_view line) {
+            auto sample = flight_sample(line);
+            if (!sample) return;
+            ++noted;
+            if (const auto why = ring.note(std::move(*sample), around_.clock.steady()))
+              keep(name, path, ring, *why);
+          },
       .stop = [&over] { return over.load(); },
       .end_within = std::chrono::seconds(2)};
   while (!over) {
-    std::size_t noted = 0;
+    noted = 0;
     try {
-      const std::string output = around_.run(command).output;
-      for (std::size_t begin = 0, end = 0; (end = output.find('\n', begin)) != std::string::npos;
-           begin = end + 1) {
-        auto sample = flight_sample(std::string_view(output).substr(begin, end - begin));
-        if (!sample) continue;
-        ++noted;
-        if (const auto why = ring.note(std::move(*sample), around_.clock.steady()))
-          keep(name, path, ring, *why);
-      }
+      around_.run(command);
     } catch (const std::exception& error) {
       around_.log({.event = "warning",
                    .severity = Severity::kWarning,

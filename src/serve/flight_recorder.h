@@ -3,7 +3,7 @@
 // known.
 //
 // A database is looked at from outside by `litewright locks DB --watch --json` in a process of its own (FACTS
-// 7), a report a second, handed over every few seconds.
+// 7), a report a second.
 #pragma once
 
 #include <atomic>

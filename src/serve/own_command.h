@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace litewright {
@@ -14,8 +15,11 @@ struct OwnCommand {
   std::vector<std::string> words = {};  // without "litewright": {"check", "/data/app.db", "--json"}
   std::chrono::milliseconds time_limit = std::chrono::hours(6);
   std::size_t most_output = 16 << 20;  // bytes of stdout that are kept; a command that prints more is ended
-  bool idle = false;                   // at the lowest priority of CPU and disk
-  std::function<bool()> stop = {};     // asked for ten times a second; true: it is ended
+  // Hears of each line of stdout as it comes, without its line feed; `output` stays empty then. What it
+  // throws ends the command.
+  std::function<void(std::string_view)> line = {};
+  bool idle = false;                // at the lowest priority of CPU and disk
+  std::function<bool()> stop = {};  // asked for ten times a second; true: it is ended
   // Ending it: SIGINT, upon which a command leaves things in order, and SIGKILL after so long, which takes
   // its process group along.
   std::chrono::milliseconds end_within = std::chrono::seconds(30);

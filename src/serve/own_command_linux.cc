@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -162,12 +163,22 @@ class Child {
 
   void drain() {
     drain(output_.read, [this](std::string_view text) {
+      if (command_.line) return tell_lines(text);
       if (result_.output.size() <= command_.most_output) result_.output += text;
     });
     drain(error_.read, [this](std::string_view text) {
       result_.error += text;
       if (result_.error.size() > kErrorKept) result_.error.erase(0, result_.error.size() - kErrorKept);
     });
+  }
+
+  void tell_lines(std::string_view text) {
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string_view::npos;
+         text.remove_prefix(end + 1)) {
+      command_.line(std::exchange(begun_line_, {}).append(text.substr(0, end)));
+    }
+    begun_line_ += text;
+    if (begun_line_.size() > command_.most_output) end_for(result_.over_output);
   }
 
   // A pipe whose other end is closed is closed here too: poll(2) would not sleep beside it.
@@ -188,6 +199,7 @@ class Child {
   pid_t pid_ = 0;
   FileDescriptor ended_;
   OwnCommandResult result_;
+  std::string begun_line_;  // its end is still to come
   std::optional<Clock::time_point> kill_at_;
 };
 

@@ -79,6 +79,20 @@ TEST(OwnCommand, OneThatPrintsTooMuchIsEnded) {
   EXPECT_EQ(result.output.size(), 1000u);
 }
 
+TEST(OwnCommand, LinesAreToldAsTheyCome) {
+  OwnCommand command = shell("echo one; printf tw; sleep 0.1; echo o; while :; do sleep 0.01; done");
+  std::vector<std::string> lines;
+  command.line = [&lines](std::string_view line) { lines.emplace_back(line); };
+  command.stop = [&lines] { return lines.size() == 2; };
+  const auto result = run_own_command(command);
+  EXPECT_TRUE(result.stopped);
+  EXPECT_EQ(lines, (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(result.output, "");
+  command.stop = {};
+  command.line = [](std::string_view) { throw std::runtime_error("no more"); };
+  EXPECT_THROW(run_own_command(command), std::runtime_error);
+}
+
 TEST(OwnCommand, DoesNotWaitForWhatItLeftBehind) {
   const auto result = run_own_command(shell("sleep 600 & echo $!"));
   EXPECT_EQ(result.status, 0);

@@ -25,7 +25,7 @@ def stall(context):
     served = Serve(context, guarded)
     served.wait_following("app.db")
     seen = len(served.events)
-    served.reload(guarded + 'recorder = "5m"\nrecorder_stall = "1s"\n')  # SIGHUP is enough
+    served.reload(guarded + 'recorder = "5m"\nrecorder_stall = "7s"\n')  # SIGHUP is enough
     served.wait_event("configured", after=seen)
     holder = context.start([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     holder.stdout.readline()
@@ -33,6 +33,7 @@ def stall(context):
     holder.stdin.close()
     head, *reports = [json.loads(line) for line in pathlib.Path(kept["file"]).read_text().splitlines()]
     check(head["schema"] == "litewright/flight/1" and head["name"] == "app.db" and str(holder.pid) in head["why"], f"the head: {head}")
+    check(max(one["held_seconds"] or 0 for one in reports[-1]["processes"]) >= 7, f"held for: {reports[-1]}")
     check(len(reports) == head["reports"] and all(report["schema"] == "litewright/locks/1" for report in reports), "the reports")
     check(any(one["pid"] == holder.pid and one["role"] == "writes" for one in reports[-1]["processes"]), f"the last: {reports[-1]}")
     served.stop()
