@@ -28,10 +28,22 @@ std::string wanted(const Invocation& invocation, const char* option, const char*
   throw Error(ErrorCode::kUsage, fmt::format("rows archive needs --{}", option), example);
 }
 
-void print_outcome(Output& output, const RowArchiveOutcome& outcome, const std::string& table,
-                   const std::string& where, bool dry_run) {
-  output.line(fmt::format("{}: {} of {} rows are older; {} {} to {}", table, outcome.found, outcome.rows,
-                          dry_run ? outcome.found - outcome.pointed_at : outcome.archived,
+// Both zones: a cutoff is meant in one of them, and the column's times are UTC where they name none.
+std::string in_both_zones(WallTime time) {
+  constexpr std::size_t kToSeconds = 19;  // of "2026-11-20T13:03:05.000000000Z"
+  return fmt::format("{} ({}Z)", format_local_time(time), format_utc_time(time).substr(0, kToSeconds));
+}
+
+void print_outcome(Output& output, const RowArchiveOutcome& outcome, const RowArchiveRequest& request,
+                   const std::string& table, const std::string& where) {
+  const bool dry_run = request.dry_run;
+  std::string span;
+  if (outcome.oldest) {
+    span = fmt::format(", from {} to {}", in_both_zones(*outcome.oldest), in_both_zones(*outcome.newest));
+  }
+  output.line(fmt::format("{}: older than {}: {} of {} rows{}", table, in_both_zones(request.cutoff),
+                          outcome.found, outcome.rows, span));
+  output.line(fmt::format("  {} {} to {}", dry_run ? outcome.found - outcome.pointed_at : outcome.archived,
                           dry_run ? "would go" : "went", where));
   if (outcome.pointed_at > 0)
     output.line(
@@ -39,6 +51,11 @@ void print_outcome(Output& output, const RowArchiveOutcome& outcome, const std::
   if (outcome.unreadable > 0)
     output.line(fmt::format("  {} stay: their time is not understood", outcome.unreadable));
   if (outcome.taken_back > 0) output.line("  an interrupted batch was taken back and done anew");
+}
+
+nlohmann::ordered_json time_or_null(std::optional<WallTime> time) {
+  if (!time) return nullptr;
+  return format_utc_time(*time);
 }
 
 RowArchiveOutcome run_once(const Session& session, const std::string& database, const RowTable& table,
@@ -92,7 +109,7 @@ int run_maintain_rows(const Invocation& invocation) {
     way_back = maintain_point_before(invocation, "rows");
     outcome = run_once(session, path, table, request);
   }
-  print_outcome(session.output, outcome, table.table, where, request.dry_run);
+  print_outcome(session.output, outcome, request, table.table, where);
   nlohmann::ordered_json document = maintain_document(place, "rows");
   document["restore_point"] = way_back;
   document["dry_run"] = request.dry_run;
@@ -102,6 +119,8 @@ int run_maintain_rows(const Invocation& invocation) {
   document["to"] = where;
   document["rows"] = outcome.rows;
   document["found"] = outcome.found;
+  document["oldest"] = time_or_null(outcome.oldest);
+  document["newest"] = time_or_null(outcome.newest);
   document["archived"] = outcome.archived;
   document["pointed_at"] = outcome.pointed_at;
   document["unreadable"] = outcome.unreadable;

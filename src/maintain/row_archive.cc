@@ -8,25 +8,13 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "maintain/row_text.h"
+#include "maintain/row_time.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
 namespace {
 
 constexpr int kMostRounds = 64;  // of rows that go after those that pointed at them
-
-std::string seconds_of(const std::string& name) {
-  return fmt::format(
-      "CASE typeof({0}) "
-      "WHEN 'text' THEN CASE WHEN {0} GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' "
-      "THEN CAST(strftime('%s', {0}) AS INTEGER) END "
-      "WHEN 'integer' THEN CASE WHEN abs({0})<100000000000 THEN {0} WHEN abs({0})<100000000000000 THEN "
-      "{0}/1000 "
-      "WHEN abs({0})<100000000000000000 THEN {0}/1000000 ELSE {0}/1000000000 END "
-      "WHEN 'real' THEN CASE WHEN {0}<10000000 THEN CAST(({0}-2440587.5)*86400 AS INTEGER) "
-      "ELSE CAST({0} AS INTEGER) END END",
-      name);
-}
 
 class Archiving {
  public:
@@ -86,9 +74,9 @@ class Archiving {
   }
 
   void refuse_what_cannot_be() {
-    const bool known = std::ranges::any_of(
-        rows_of_.stored, [this](const std::string& name) { return same_name(name, request_.column); });
-    if (!known) {
+    const auto is_wanted = [this](const std::string& name) { return same_name(name, request_.column); };
+    if (std::ranges::none_of(rows_of_.stored, is_wanted) &&
+        std::ranges::none_of(rows_of_.generated, is_wanted)) {
       throw Error(ErrorCode::kUsage, fmt::format("{} has no column {}", rows_of_.table, request_.column),
                   "which columns there are: litewright schema DB");
     }
@@ -118,8 +106,9 @@ class Archiving {
       named.push_back(fmt::format("c.{} AS k{}", quoted_name(rows_of_.row_key[i]), i + 1));
     }
     run_sql(
-        fmt::format("CREATE TEMP TABLE litewright_old AS SELECT {}, 0 AS pointed_at FROM {} AS c WHERE {}",
-                    fmt::join(named, ", "), table_, old_));
+        fmt::format("CREATE TEMP TABLE litewright_old AS SELECT {}, 0 AS pointed_at, {} AS at FROM {} AS c "
+                    "WHERE {}",
+                    fmt::join(named, ", "), seconds_of("c." + quoted_name(request_.column)), table_, old_));
     run_sql("CREATE TEMP TABLE litewright_batch AS SELECT * FROM temp.litewright_old WHERE 0");
     run_sql(fmt::format("CREATE INDEX temp.litewright_old_key ON litewright_old({})", key_names("")));
     for (const RowTable::Reference& reference : rows_of_.references) {
@@ -132,15 +121,27 @@ class Archiving {
     last_ = integer("SELECT ifnull(max(rowid), 0) FROM temp.litewright_old");
     outcome_.pointed_at =
         static_cast<std::uint64_t>(integer("SELECT count(*) FROM temp.litewright_old WHERE pointed_at"));
-    if (first) {
-      const std::string column = "c." + quoted_name(request_.column);
-      outcome_.rows = static_cast<std::uint64_t>(integer(fmt::format("SELECT count(*) FROM {}", table_)));
-      outcome_.found = static_cast<std::uint64_t>(integer("SELECT count(*) FROM temp.litewright_old"));
-      outcome_.unreadable = static_cast<std::uint64_t>(
-          integer(fmt::format("SELECT count(*) FROM {} AS c WHERE {} IS NOT NULL AND ({}) IS NULL", table_,
-                              column, seconds_of(column))));
-    }
+    if (first) say_what_is_there();
     reading.commit();  // a rollback would take the temporary tables along
+  }
+
+  void say_what_is_there() {
+    const std::string column = "c." + quoted_name(request_.column);
+    outcome_.rows = static_cast<std::uint64_t>(integer(fmt::format("SELECT count(*) FROM {}", table_)));
+    outcome_.found = static_cast<std::uint64_t>(integer("SELECT count(*) FROM temp.litewright_old"));
+    outcome_.oldest = time_in("SELECT min(at) FROM temp.litewright_old");
+    outcome_.newest = time_in("SELECT max(at) FROM temp.litewright_old");
+    outcome_.unreadable = static_cast<std::uint64_t>(
+        integer(fmt::format("SELECT count(*) FROM {} AS c WHERE {} IS NOT NULL AND ({}) IS NULL", table_,
+                            column, seconds_of(column))));
+  }
+
+  std::optional<WallTime> time_in(const std::string& sql) {
+    const auto seconds = connection_.query_integer(sql);
+    if (!seconds) return std::nullopt;
+    // Text says years that nanoseconds do not reach: 0001-01-01, 9999-12-31.
+    constexpr std::int64_t kMost = 9'223'372'036;
+    return WallTime(std::chrono::seconds(std::clamp(*seconds, -kMost, kMost)));
   }
 
   void take_all() {
@@ -275,11 +276,6 @@ class Archiving {
 };
 
 }  // namespace
-
-std::string older_than(const std::string& column, WallTime cutoff) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(cutoff.time_since_epoch()).count();
-  return fmt::format("({}) < {}", seconds_of("c." + quoted_name(column)), seconds);
-}
 
 RowArchiveOutcome archive_rows(Connection& connection, const Clock& clock, const RowTable& table,
                                const RowArchiveRequest& request) {

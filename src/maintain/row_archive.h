@@ -29,6 +29,7 @@ struct RowTable {
   std::string table = {};
   std::vector<std::string> row_key = {};  // names that tell rows apart: the rowid's, or the primary key's
   std::vector<std::string> stored = {};   // its columns but the generated ones
+  std::vector<std::string> generated = {};
   // By each foreign key that refers to it: "main.x AS d", and the condition that d points at c.
   struct Reference {
     std::string from, on;
@@ -51,7 +52,7 @@ class RowStore {
 };
 
 struct RowArchiveRequest {
-  std::string column = {};
+  std::string column = {};  // how its values are understood: row_time.h
   WallTime cutoff{};
   std::string same_database_table = {};  // or
   RowStore* store = nullptr;
@@ -63,19 +64,16 @@ struct RowArchiveRequest {
 };
 
 struct RowArchiveOutcome {
-  std::uint64_t rows = 0;        // in the table at first
-  std::uint64_t found = 0;       // older than the cutoff
-  std::uint64_t archived = 0;    // copied, verified, deleted
-  std::uint64_t pointed_at = 0;  // left: other rows point at them
-  std::uint64_t unreadable = 0;  // left: the column says no time that is understood
-  std::uint64_t taken_back = 0;  // batches of an interrupted run that were done anew
+  std::uint64_t rows = 0;                            // in the table at first
+  std::uint64_t found = 0;                           // older than the cutoff
+  std::uint64_t archived = 0;                        // copied, verified, deleted
+  std::uint64_t pointed_at = 0;                      // left: other rows point at them
+  std::uint64_t unreadable = 0;                      // left: the column says no time that is understood
+  std::optional<WallTime> oldest = {}, newest = {};  // of those found
+  std::uint64_t taken_back = 0;                      // batches of an interrupted run that were done anew
   bool stopped = false;
   std::chrono::duration<double> longest_out{};
 };
-
-// SQL that is true for a row c whose column is older: text in ISO 8601 (UTC where it names no zone), numbers
-// of seconds, milliseconds, microseconds or nanoseconds since 1970, Julian days.
-std::string older_than(const std::string& column, WallTime cutoff);
 
 // Throws Error{kUsage} where there is no such column, or a table of another shape in the archive's place;
 // Error{kLocked} as WriteTurn does; Error{kIo} on a full disk or where a copy is not as its row: the batch at

@@ -7,6 +7,7 @@
 #include "base/time_text.h"
 #include "maintain/row_stores.h"
 #include "maintain/row_text.h"
+#include "maintain/row_time.h"
 
 namespace litewright {
 namespace {
@@ -195,6 +196,28 @@ TEST_F(RowArchiveTest, UnderstandsTimesHoweverApplicationsWriteThem) {
                                    {"2461041.5", 1},            // Julian day of 2026-01-01
                                    {"2461042.6", 0},
                                    {"1767225600.25", 1},
+                                   {"1767312000.0", 0},
+                                   {"1767225600000.5", 1},  // milliseconds in a REAL column
+                                   {"1767312000000.0", 0},
+                                   {"1767225600000000.0", 1},
+                                   {"julianday('2026-01-02 00:00:01')", 0},
+                                   {"julianday('2026-01-01 23:59:59')", 1},
+                                   {"315532800", 1},  // 1980
+                                   {"4102444800000", 0},
+                                   {"0", -1},
+                                   {"1", -1},
+                                   {"-1767225600", -1},
+                                   {"2025", -1},  // a year
+                                   {"2025.0", -1},
+                                   {"20250131", -1},  // digits of a date
+                                   {"20250131235959", -1},
+                                   {"202501312359", -1},
+                                   {"45658", -1},  // a spreadsheet's
+                                   {"45658.5", -1},
+                                   {"123456", -1},  // an id
+                                   {"9e999", -1},
+                                   {"-9223372036854775807-1", -1},
+                                   {"9223372036854775807", -1},
                                    {"NULL", -1},
                                    {"'yesterday'", -1},
                                    {"'now'", -1},
@@ -205,6 +228,23 @@ TEST_F(RowArchiveTest, UnderstandsTimesHoweverApplicationsWriteThem) {
     const std::string sql = "SELECT ifnull(" + condition + ", -1) FROM (SELECT " + one.value + " AS at) AS c";
     EXPECT_EQ(integer(sql), one.older) << one.value;
   }
+}
+
+TEST_F(RowArchiveTest, SaysOfWhichTimesTheRowsAreAndTakesAGeneratedColumn) {
+  connection_.execute("ALTER TABLE t ADD COLUMN day AS (substr(at, 1, 10))");
+  table_.generated = {"day"};
+  RowArchiveRequest wanted = request();
+  wanted.column = "day";
+  wanted.dry_run = true;
+  const RowArchiveOutcome outcome = archive(wanted);
+  EXPECT_EQ(outcome.found, 95U);  // all of 2026-01-04 counts as its midnight
+  EXPECT_EQ(outcome.oldest, parse_time("2026-01-01T00:00:00Z", WallTime{}));
+  EXPECT_EQ(outcome.newest, parse_time("2026-01-04T00:00:00Z", WallTime{}));
+  connection_.execute("UPDATE t SET at=-9223372036854775807-1");
+  wanted.column = "at";
+  const RowArchiveOutcome none = archive(wanted);
+  EXPECT_EQ(none.unreadable, 100U);
+  EXPECT_FALSE(none.oldest);
 }
 
 TEST_F(RowArchiveTest, ALineOfCsvTellsTypesApart) {

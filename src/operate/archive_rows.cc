@@ -84,7 +84,7 @@ RowTable find_row_table(const std::string& database, const std::string& table) {
   }
   RowTable rows{.table = found->name, .row_key = row_key(*found)};
   for (const SchemaColumn& column : found->columns) {
-    if (column.generated == GeneratedKind::kNone) rows.stored.push_back(column.name);
+    (column.generated == GeneratedKind::kNone ? rows.stored : rows.generated).push_back(column.name);
   }
   for (const SchemaTable& dependent : map.tables) {
     for (const SchemaForeignKey& key : dependent.foreign_keys) {
