@@ -86,6 +86,7 @@ std::vector<Option> maintain_options() {
       {.name = "to",
        .value = "FILE",
        .help = "rows: another database, FILE.csv or FILE.csv.zst; copies: the folder they go to"},
+      {.name = "run-triggers", .help = "rows: although the table's triggers delete rows of other tables"},
       {.name = "run",
        .value = "ID",
        .help = "plans: the row of the run history that serve made for this run"},
@@ -164,7 +165,9 @@ Command maintain_command() {
            "--set-aside. The application's triggers run.\n\n"
            "rows archive TABLE moves rows that are older than a cutoff out of it: to a table beside it, to "
            "another database, or to a CSV file. In batches, each copied, made durable, read back, and only "
-           "then deleted; interrupted, it goes on where it was. Rows that others point at stay.\n\n"
+           "then deleted; interrupted, it goes on where it was. Rows that others point at stay. A table "
+           "whose "
+           "triggers delete rows is refused without --run-triggers: no copy of those rows is made.\n\n"
            "copies FOLDER moves plain copies that are older to a folder on cheaper storage, one below it a "
            "month; "
            "each is read back there before it goes here.\n\n"

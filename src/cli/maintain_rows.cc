@@ -50,6 +50,8 @@ void print_outcome(Output& output, const RowArchiveOutcome& outcome, const RowAr
         fmt::format("  {} stay: rows of other tables, or younger ones, point at them", outcome.pointed_at));
   if (outcome.unreadable > 0)
     output.line(fmt::format("  {} stay: their time is not understood", outcome.unreadable));
+  if (outcome.trigger_changes > 0)
+    output.line(fmt::format("  triggers changed {} other rows", outcome.trigger_changes));
   if (outcome.taken_back > 0) output.line("  an interrupted batch was taken back and done anew");
 }
 
@@ -85,6 +87,7 @@ int run_maintain_rows(const Invocation& invocation) {
                             .cutoff = wanted_cutoff(invocation),
                             .time = format_utc_time(session.clock.wall()),
                             .dry_run = invocation.flag("dry-run"),
+                            .run_triggers = invocation.flag("run-triggers"),
                             .patience = maintain_patience(invocation, place),
                             .stop = [&stop] { return stop.requested(); }};
   const auto file = invocation.value("to");
@@ -124,6 +127,7 @@ int run_maintain_rows(const Invocation& invocation) {
   document["archived"] = outcome.archived;
   document["pointed_at"] = outcome.pointed_at;
   document["unreadable"] = outcome.unreadable;
+  document["trigger_changes"] = outcome.trigger_changes;
   document["taken_back"] = outcome.taken_back;
   document["longest_writers_out_seconds"] = outcome.longest_out.count();
   session.output.document(document);

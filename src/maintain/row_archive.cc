@@ -10,6 +10,7 @@
 #include "maintain/row_text.h"
 #include "maintain/row_time.h"
 #include "sqlite/sql_names.h"
+#include "sqlite/trigger_effects.h"
 
 namespace litewright {
 namespace {
@@ -29,6 +30,7 @@ class Archiving {
 
   RowArchiveOutcome run() {
     refuse_what_cannot_be();
+    refuse_triggers_that_delete();
     connection_.execute("PRAGMA foreign_keys=OFF");
     if (request_.store != nullptr && !request_.dry_run) settle_interrupted();
     for (int round = 0; round < kMostRounds; round++) {
@@ -94,6 +96,20 @@ class Archiving {
                 fmt::format("table {} exists and has other columns than {}'s rows need",
                             request_.same_database_table, rows_of_.table),
                 "name a table that does not exist yet");
+  }
+
+  void refuse_triggers_that_delete() {
+    const TriggerEffects effects = trigger_effects(connection_, "DELETE FROM " + table_);
+    triggers_write_ = effects.writes_tables;
+    if (effects.deletions.empty() || request_.run_triggers) return;
+    const TriggerEffects::Deletion& first = effects.deletions.front();
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format(
+            "{}: its trigger {} deletes rows of {}{}, and no copy of those would be made", rows_of_.table,
+            first.trigger, first.table,
+            effects.deletions.size() == 1 ? "" : fmt::format(" ({} such in all)", effects.deletions.size())),
+        fmt::format("archive {} first, or let them go: --run-triggers", first.table));
   }
 
   // One moment of the database; a read transaction only. Those that others point at are marked.
@@ -171,6 +187,7 @@ class Archiving {
                       table_, same_row("b"), reference.from, reference.on));
     }
     const std::int64_t rows = integer("SELECT count(*) FROM temp.litewright_batch");
+    changed_by_triggers_ = 0;
     if (rows > 0) {
       copy(rows);
       remove(rows);
@@ -178,6 +195,7 @@ class Archiving {
     turn.commit();
     if (request_.store != nullptr && rows > 0) request_.store->confirm();
     outcome_.archived += static_cast<std::uint64_t>(rows);
+    outcome_.trigger_changes += changed_by_triggers_;
     outcome_.longest_out =
         std::max(outcome_.longest_out, std::chrono::duration<double>(clock_.steady() - alone));
   }
@@ -225,9 +243,12 @@ class Archiving {
   }
 
   void remove(std::int64_t rows) {
+    const std::int64_t before = integer("SELECT total_changes()");
     run_sql(fmt::format("DELETE FROM {} WHERE ({}) IN (SELECT {} FROM temp.litewright_batch)", table_,
                         key_columns(""), key_names("")));
     const std::int64_t changed = integer("SELECT changes()");
+    changed_by_triggers_ =
+        triggers_write_ ? static_cast<std::uint64_t>(integer("SELECT total_changes()") - before - rows) : 0;
     if (changed == rows) return;
     throw Error(
         ErrorCode::kIo,
@@ -272,6 +293,8 @@ class Archiving {
   const std::string table_;
   const std::string old_;
   std::int64_t last_ = 0;
+  bool triggers_write_ = false;
+  std::uint64_t changed_by_triggers_ = 0;  // by the batch at hand
   RowArchiveOutcome outcome_;
 };
 

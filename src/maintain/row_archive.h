@@ -9,7 +9,8 @@
 //
 // Foreign keys: a row that others point at stays, and is counted; with its children gone it goes.
 // foreign_keys is OFF meanwhile: nothing cascades to rows that were not looked at (FACTS 24). The
-// application's triggers run as for a statement of its own.
+// application's triggers run as for a statement of its own, but triggers that delete rows, which nobody would
+// copy, only where that is asked for.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +60,7 @@ struct RowArchiveRequest {
   std::string time = {};  // ISO 8601: kept with the rows, in a table
   std::size_t batch_rows = 500;
   bool dry_run = false;
+  bool run_triggers = false;  // those, too, that delete rows of ordinary tables
   WritePatience patience = {};
   std::function<bool()> stop = {};  // asked between batches; may be empty
 };
@@ -71,11 +73,13 @@ struct RowArchiveOutcome {
   std::uint64_t unreadable = 0;                      // left: the column says no time that is understood
   std::optional<WallTime> oldest = {}, newest = {};  // of those found
   std::uint64_t taken_back = 0;                      // batches of an interrupted run that were done anew
+  std::uint64_t trigger_changes = 0;  // rows that triggers changed, where they write ordinary tables
   bool stopped = false;
   std::chrono::duration<double> longest_out{};
 };
 
-// Throws Error{kUsage} where there is no such column, or a table of another shape in the archive's place;
+// Throws Error{kUsage} where there is no such column, a table of another shape in the archive's place, or a
+// trigger that deletes rows elsewhere;
 // Error{kLocked} as WriteTurn does; Error{kIo} on a full disk or where a copy is not as its row: the batch at
 // hand is not deleted, those before it are done. `connection` may write and has no transaction.
 RowArchiveOutcome archive_rows(Connection& connection, const Clock& clock, const RowTable& table,

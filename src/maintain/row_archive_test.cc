@@ -247,6 +247,45 @@ TEST_F(RowArchiveTest, SaysOfWhichTimesTheRowsAreAndTakesAGeneratedColumn) {
   EXPECT_FALSE(none.oldest);
 }
 
+TEST_F(RowArchiveTest, ATriggerThatDeletesElsewhereIsRefusedUnlessAskedFor) {
+  connection_.execute(
+      "DELETE FROM d; CREATE TABLE e(t); INSERT INTO e SELECT id FROM t; CREATE TABLE log(x);"
+      "CREATE TRIGGER logs AFTER DELETE ON t BEGIN INSERT INTO log VALUES(old.id); END");
+  const RowArchiveOutcome logged = archive({.column = "at",
+                                            .cutoff = parse_time("2026-01-01T11:00:00Z", WallTime{}),
+                                            .same_database_table = "t_archive"});
+  EXPECT_EQ(logged.archived, 10U);
+  EXPECT_EQ(logged.trigger_changes, 10U);
+  connection_.execute("CREATE TRIGGER cascades AFTER DELETE ON t BEGIN DELETE FROM e WHERE t=old.id; END");
+  RowArchiveRequest wanted = request();
+  for (const bool dry_run : {true, false}) {
+    wanted.dry_run = dry_run;
+    EXPECT_EQ(code_of([&] { archive(wanted); }), ErrorCode::kUsage);
+  }
+  EXPECT_EQ(integer("SELECT count(*) FROM e"), 100);
+  wanted.run_triggers = true;
+  const RowArchiveOutcome outcome = archive(wanted);
+  EXPECT_EQ(outcome.archived, 70U);
+  EXPECT_EQ(outcome.trigger_changes, 140U);
+  EXPECT_EQ(integer("SELECT count(*) FROM e"), 30);
+}
+
+TEST_F(RowArchiveTest, FullTextIndexesKeptByTriggersGoAlong) {
+  connection_.execute(
+      "DELETE FROM d; CREATE VIRTUAL TABLE f USING fts5(at, content=t, content_rowid=id);"
+      "CREATE VIRTUAL TABLE own USING fts5(at); INSERT INTO own(rowid, at) SELECT id, at FROM t;"
+      "INSERT INTO f(f) VALUES('rebuild');"
+      "CREATE TRIGGER fd AFTER DELETE ON t BEGIN INSERT INTO f(f, rowid, at) VALUES('delete', old.id, "
+      "old.at); "
+      "DELETE FROM own WHERE rowid=old.id; END");
+  const RowArchiveOutcome outcome = archive(request());
+  EXPECT_EQ(outcome.archived, 80U);
+  EXPECT_EQ(outcome.trigger_changes, 0U);
+  EXPECT_EQ(integer("SELECT count(*) FROM own"), 20);
+  EXPECT_EQ(integer("SELECT count(*) FROM f WHERE f MATCH '\"2026\"'"), 20);
+  connection_.execute("INSERT INTO f(f) VALUES('integrity-check')");
+}
+
 TEST_F(RowArchiveTest, ALineOfCsvTellsTypesApart) {
   const std::vector<std::pair<const char*, const char*>> cases = {
       {"NULL, '', 1, -2", ",\"\",1,-2\n"},
