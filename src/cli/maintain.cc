@@ -85,7 +85,8 @@ std::vector<Option> maintain_options() {
        .help = "rows: the table that they go to (default TABLE_archive; in another database TABLE)"},
       {.name = "to",
        .value = "FILE",
-       .help = "rows: another database, FILE.csv or FILE.csv.zst; copies: the folder they go to"},
+       .help = "rows: another database (.db, .db3, .sqlite, .sqlite3, or no ending), FILE.csv or "
+               "FILE.csv.zst; copies: the folder they go to"},
       {.name = "run-triggers", .help = "rows: although the table's triggers delete rows of other tables"},
       {.name = "run",
        .value = "ID",
@@ -195,6 +196,7 @@ Command maintain_command() {
        .exit_statuses = {{1, "plans: warnings; orphans: some are left, because other rows point at them"},
                          {2, "plans: critical findings"},
                          {65, "reindex: rows forbid it, or the table itself is damaged"},
+                         {73, "rows: the folder of --to does not exist"},
                          {74, "vacuum: the disk has not the room for it"},
                          {75, "somebody is in the way, or it was stopped: run it again"}},
        .run = run_maintain});

@@ -8,6 +8,7 @@
 #include "cli/maintain_actions.h"
 #include "cli/stop_signal.h"
 #include "operate/archive_rows.h"
+#include "operate/row_target.h"
 
 namespace litewright {
 namespace {
@@ -53,6 +54,10 @@ void print_outcome(Output& output, const RowArchiveOutcome& outcome, const RowAr
   if (outcome.trigger_changes > 0)
     output.line(fmt::format("  triggers changed {} other rows", outcome.trigger_changes));
   if (outcome.taken_back > 0) output.line("  an interrupted batch was taken back and done anew");
+  if (outcome.maybe_twice > 0) {
+    output.line(fmt::format("  {} rows of an interrupted batch were kept in {}: they may be there twice",
+                            outcome.maybe_twice, where));
+  }
 }
 
 nlohmann::ordered_json time_or_null(std::optional<WallTime> time) {
@@ -68,7 +73,7 @@ RowArchiveOutcome run_once(const Session& session, const std::string& database, 
 
 // A batch in `file` whose deletion nobody confirmed is settled though no row has to go.
 bool has_work(const RowArchiveOutcome& looked, RowStore* store) {
-  return looked.found > looked.pointed_at || (store != nullptr && store->unconfirmed());
+  return looked.found > looked.pointed_at || (store != nullptr && store->interrupted());
 }
 
 }  // namespace
@@ -92,6 +97,7 @@ int run_maintain_rows(const Invocation& invocation) {
                             .stop = [&stop] { return stop.requested(); }};
   const auto file = invocation.value("to");
   std::string where = file.value_or("");
+  if (file) row_target(*file, path);
   if (!file)
     where = request.same_database_table = invocation.value("into").value_or(table.table + "_archive");
   const bool dry_run = request.dry_run;
@@ -103,8 +109,10 @@ int run_maintain_rows(const Invocation& invocation) {
     store = open_row_store({.file = *file,
                             .table = invocation.value("into").value_or(""),
                             .database = path,
-                            .time = request.time},
-                           table);
+                            .time = request.time,
+                            .longest_wait = request.patience.longest_wait,
+                            .stop = request.stop},
+                           table, session.clock);
     request.store = store.get();
   }
   std::string way_back;
@@ -129,6 +137,7 @@ int run_maintain_rows(const Invocation& invocation) {
   document["unreadable"] = outcome.unreadable;
   document["trigger_changes"] = outcome.trigger_changes;
   document["taken_back"] = outcome.taken_back;
+  document["maybe_twice"] = outcome.maybe_twice;
   document["longest_writers_out_seconds"] = outcome.longest_out.count();
   session.output.document(document);
   if (outcome.stopped)

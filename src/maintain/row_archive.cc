@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <thread>
 
-#include "base/checksum.h"
 #include "base/error.h"
-#include "maintain/row_text.h"
+#include "maintain/archive_table.h"
+#include "maintain/row_note.h"
+#include "maintain/row_settlement.h"
 #include "maintain/row_time.h"
 #include "sqlite/sql_names.h"
 #include "sqlite/trigger_effects.h"
@@ -15,7 +17,7 @@
 namespace litewright {
 namespace {
 
-constexpr int kMostRounds = 64;  // of rows that go after those that pointed at them
+constexpr std::chrono::milliseconds kShortestPause{50}, kLongestPause{1000};
 
 class Archiving {
  public:
@@ -25,17 +27,20 @@ class Archiving {
         clock_(clock),
         rows_of_(table),
         request_(request),
-        table_("main." + quoted_name(table.table)),
+        table_(table.sql_name()),
+        shape_(table.stored),
         old_(older_than(request.column, request.cutoff)) {}
 
   RowArchiveOutcome run() {
     refuse_what_cannot_be();
     refuse_triggers_that_delete();
     connection_.execute("PRAGMA foreign_keys=OFF");
-    if (request_.store != nullptr && !request_.dry_run) settle_interrupted();
-    for (int round = 0; round < kMostRounds; round++) {
+    if (request_.store != nullptr && !request_.dry_run) settle();
+    // Rows go after those that pointed at them, as many rounds as their chain is long: each takes a row at
+    // least.
+    for (bool first = true;; first = false) {
       const std::uint64_t before = outcome_.archived;
-      find(round == 0);
+      find(first);
       if (!request_.dry_run) take_all();
       const bool more = outcome_.pointed_at > 0 && outcome_.archived > before;
       if (!more || outcome_.stopped) break;
@@ -47,38 +52,8 @@ class Archiving {
   void run_sql(const std::string& sql) { connection_.execute(sql.c_str()); }
   std::int64_t integer(const std::string& sql) { return connection_.query_integer(sql).value_or(0); }
 
-  std::string key_names(const std::string& prefix) const {
-    std::vector<std::string> names;
-    for (std::size_t i = 1; i <= rows_of_.row_key.size(); i++)
-      names.push_back(fmt::format("{}k{}", prefix, i));
-    return fmt::format("{}", fmt::join(names, ", "));
-  }
-
-  std::string key_columns(const std::string& prefix) const {
-    std::vector<std::string> names;
-    for (const std::string& name : rows_of_.row_key) names.push_back(prefix + quoted_name(name));
-    return fmt::format("{}", fmt::join(names, ", "));
-  }
-
-  std::string stored_columns(const std::string& prefix) const {
-    std::vector<std::string> names;
-    for (const std::string& name : rows_of_.stored) names.push_back(prefix + quoted_name(name));
-    return fmt::format("{}", fmt::join(names, ", "));
-  }
-
-  std::string same_row(const std::string& listed) const {
-    std::string condition;
-    for (std::size_t i = 0; i < rows_of_.row_key.size(); i++) {
-      condition += fmt::format("{}c.{} = {}.k{}", i == 0 ? "" : " AND ", quoted_name(rows_of_.row_key[i]),
-                               listed, i + 1);
-    }
-    return condition;
-  }
-
   void refuse_what_cannot_be() {
-    const auto is_wanted = [this](const std::string& name) { return same_name(name, request_.column); };
-    if (std::ranges::none_of(rows_of_.stored, is_wanted) &&
-        std::ranges::none_of(rows_of_.generated, is_wanted)) {
+    if (!rows_of_.has_column(request_.column)) {
       throw Error(ErrorCode::kUsage, fmt::format("{} has no column {}", rows_of_.table, request_.column),
                   "which columns there are: litewright schema DB");
     }
@@ -91,11 +66,18 @@ class Archiving {
     column.bind(1, std::string_view(request_.same_database_table));
     std::vector<std::string> there;
     while (column.step()) there.push_back(column.text(0));
-    if (there.empty() || there == archive_table_columns(rows_of_.stored)) return;
+    if (there.empty() || there == shape_.columns) return;
     throw Error(ErrorCode::kUsage,
                 fmt::format("table {} exists and has other columns than {}'s rows need",
                             request_.same_database_table, rows_of_.table),
                 "name a table that does not exist yet");
+  }
+
+  void settle() {
+    wait_patiently(connection_, clock_, request_.patience);
+    const RowSettlement settled = settle_interrupted(connection_, rows_of_, request_.column, *request_.store);
+    outcome_.taken_back = settled.taken_back;
+    outcome_.maybe_twice = settled.maybe_twice;
   }
 
   void refuse_triggers_that_delete() {
@@ -126,13 +108,13 @@ class Archiving {
                     "WHERE {}",
                     fmt::join(named, ", "), seconds_of("c." + quoted_name(request_.column)), table_, old_));
     run_sql("CREATE TEMP TABLE litewright_batch AS SELECT * FROM temp.litewright_old WHERE 0");
-    run_sql(fmt::format("CREATE INDEX temp.litewright_old_key ON litewright_old({})", key_names("")));
+    run_sql(fmt::format("CREATE INDEX temp.litewright_old_key ON litewright_old({})", rows_of_.key_names()));
     for (const RowTable::Reference& reference : rows_of_.references) {
       run_sql(
           fmt::format("UPDATE temp.litewright_old SET pointed_at=1 WHERE rowid IN (SELECT o.rowid FROM {} "
                       "CROSS JOIN {} AS c "
                       "ON {} CROSS JOIN temp.litewright_old AS o WHERE {})",
-                      reference.from, table_, reference.on, same_row("o")));
+                      reference.from, table_, reference.on, rows_of_.same_row("o")));
     }
     last_ = integer("SELECT ifnull(max(rowid), 0) FROM temp.litewright_old");
     outcome_.pointed_at =
@@ -171,39 +153,84 @@ class Archiving {
     }
   }
 
+  // Once more where a file was locked, up to the patience: between two tries nobody is kept out of either.
   void take_batch(std::int64_t after, std::int64_t last) {
-    WriteTurn turn(connection_, clock_, request_.patience);
+    const SteadyTime end = clock_.steady() + request_.patience.longest_wait;
+    for (std::chrono::milliseconds pause = kShortestPause;; pause = std::min(2 * pause, kLongestPause)) {
+      const std::optional<Locked> locked = try_batch(after, last);
+      if (!locked) return;
+      if (request_.stop && request_.stop()) {
+        outcome_.stopped = true;
+        return;
+      }
+      if (clock_.steady() + pause >= end) {
+        if (locked->at_commit) throw waited_in_vain(connection_, request_.patience);
+        throw Error(locked->error);
+      }
+      std::this_thread::sleep_for(pause);
+    }
+  }
+
+  struct Locked {
+    Error error;
+    bool at_commit;  // the source; else the store's file
+  };
+
+  std::optional<Locked> try_batch(std::int64_t after, std::int64_t last) {
+    std::optional<WriteTurn> turn(std::in_place, connection_, clock_, request_.patience);
     const SteadyTime alone = clock_.steady();
+    std::int64_t rows = 0;
+    bool stored = false, committing = false;
+    try {
+      rows = list_batch(after, last);
+      if (rows > 0) {
+        copy(rows);
+        stored = request_.store != nullptr;
+        remove(rows);
+      }
+      committing = true;
+      turn->commit();
+    } catch (const Error& error) {
+      turn.reset();  // what is not committed is rolled back before its copy goes
+      const bool locked = error.code() == ErrorCode::kLocked;
+      // After another failure of COMMIT nobody knows whether it came: the next run looks, by the note.
+      if (stored && locked) request_.store->take_back();
+      if (stored && !locked && !committing) try_to_take_back();
+      if (!locked) throw;
+      return Locked{error, committing};
+    }
+    turn.reset();
+    if (stored) request_.store->confirm();
+    outcome_.archived += static_cast<std::uint64_t>(rows);
+    outcome_.trigger_changes += changed_by_triggers_;
+    outcome_.longest_out =
+        std::max(outcome_.longest_out, std::chrono::duration<double>(clock_.steady() - alone));
+    return std::nullopt;
+  }
+
+  // Beside an error that matters more: where this fails too, the note stands, and the next run does it.
+  void try_to_take_back() {
+    try {
+      request_.store->take_back();
+    } catch (const Error&) {
+    }
+  }
+
+  std::int64_t list_batch(std::int64_t after, std::int64_t last) {
+    changed_by_triggers_ = 0;
     run_sql("DELETE FROM temp.litewright_batch");
     run_sql(fmt::format(
         "INSERT INTO temp.litewright_batch SELECT o.* FROM temp.litewright_old AS o CROSS JOIN {} AS c "
         "WHERE {} AND o.rowid>{} AND o.rowid<={} AND NOT o.pointed_at AND {}",
-        table_, same_row("o"), after, last, old_));
+        table_, rows_of_.same_row("o"), after, last, old_));
     for (const RowTable::Reference& reference : rows_of_.references) {
       run_sql(
           fmt::format("DELETE FROM temp.litewright_batch WHERE rowid IN (SELECT b.rowid FROM "
                       "temp.litewright_batch AS b CROSS "
                       "JOIN {} AS c ON {} JOIN {} ON {})",
-                      table_, same_row("b"), reference.from, reference.on));
+                      table_, rows_of_.same_row("b"), reference.from, reference.on));
     }
-    const std::int64_t rows = integer("SELECT count(*) FROM temp.litewright_batch");
-    changed_by_triggers_ = 0;
-    if (rows > 0) {
-      copy(rows);
-      remove(rows);
-    }
-    turn.commit();
-    if (request_.store != nullptr && rows > 0) request_.store->confirm();
-    outcome_.archived += static_cast<std::uint64_t>(rows);
-    outcome_.trigger_changes += changed_by_triggers_;
-    outcome_.longest_out =
-        std::max(outcome_.longest_out, std::chrono::duration<double>(clock_.steady() - alone));
-  }
-
-  Statement batch_rows() {
-    return connection_.prepare(fmt::format(
-        "SELECT {}, {} FROM temp.litewright_batch AS b CROSS JOIN {} AS c WHERE {} ORDER BY b.rowid",
-        key_columns("c."), stored_columns("c."), table_, same_row("b")));
+    return integer("SELECT count(*) FROM temp.litewright_batch");
   }
 
   void copy(std::int64_t rows) {
@@ -211,30 +238,36 @@ class Archiving {
       copy_beside(rows);
       return;
     }
+    Statement row = connection_.prepare(fmt::format(
+        "SELECT c.{}, {}, {} FROM temp.litewright_batch AS b CROSS JOIN {} AS c WHERE {} ORDER BY b.rowid",
+        quoted_name(request_.column), rows_of_.key_columns("c."), rows_of_.stored_columns("c."), table_,
+        rows_of_.same_row("b")));
+    const std::size_t key_columns = rows_of_.row_key.size();
     std::string note;
-    Statement row = batch_rows();
-    while (row.step()) note += note_of(row, rows_of_.row_key.size());
+    while (row.step()) note += NotedRow::of(row, key_columns, rows_of_.text_form()).line();
     row.reset();
-    request_.store->store(note, row, rows_of_.row_key.size());
+    request_.store->store(note, row, 1 + static_cast<int>(key_columns));
   }
 
   // Each copy is held against its row, type and bytes.
   void copy_beside(std::int64_t rows) {
     const std::string beside = "main." + quoted_name(request_.same_database_table);
-    run_sql(create_archive_table(request_.same_database_table, rows_of_.stored));
-    const std::int64_t base = integer(fmt::format("SELECT ifnull(max(archived_id), 0) FROM {}", beside));
+    run_sql(shape_.create_sql(request_.same_database_table));
+    const std::int64_t base =
+        integer(fmt::format("SELECT ifnull(max({}), 0) FROM {}", quoted_name(shape_.id), beside));
     run_sql(
         fmt::format("INSERT INTO {} SELECT {}+b.rowid, {}, {} FROM temp.litewright_batch AS b CROSS JOIN {} "
                     "AS c WHERE {}",
-                    beside, base, quoted_text(request_.time), stored_columns("c."), table_, same_row("b")));
+                    beside, base, quoted_text(request_.time), rows_of_.stored_columns("c."), table_,
+                    rows_of_.same_row("b")));
     std::vector<std::string> same;
     for (const std::string& column : rows_of_.stored) {
       same.push_back(fmt::format("s.{0} IS c.{0} AND typeof(s.{0})=typeof(c.{0})", quoted_name(column)));
     }
-    const std::int64_t equal = integer(
-        fmt::format("SELECT count(*) FROM temp.litewright_batch AS b CROSS JOIN {} AS c CROSS JOIN {} AS s "
-                    "WHERE {} AND s.archived_id={}+b.rowid AND {}",
-                    table_, beside, same_row("b"), base, fmt::join(same, " AND ")));
+    const std::int64_t equal = integer(fmt::format(
+        "SELECT count(*) FROM temp.litewright_batch AS b CROSS JOIN {} AS c CROSS JOIN {} AS s "
+        "WHERE {} AND s.{}={}+b.rowid AND {}",
+        table_, beside, rows_of_.same_row("b"), quoted_name(shape_.id), base, fmt::join(same, " AND ")));
     if (equal == rows) return;
     throw Error(ErrorCode::kIo,
                 fmt::format("{}: only {} of {} rows are equal in {}; nothing of this batch was kept",
@@ -245,7 +278,7 @@ class Archiving {
   void remove(std::int64_t rows) {
     const std::int64_t before = integer("SELECT total_changes()");
     run_sql(fmt::format("DELETE FROM {} WHERE ({}) IN (SELECT {} FROM temp.litewright_batch)", table_,
-                        key_columns(""), key_names("")));
+                        rows_of_.key_columns(""), rows_of_.key_names()));
     const std::int64_t changed = integer("SELECT changes()");
     changed_by_triggers_ =
         triggers_write_ ? static_cast<std::uint64_t>(integer("SELECT total_changes()") - before - rows) : 0;
@@ -259,38 +292,12 @@ class Archiving {
         "look at the table's triggers: litewright schema DB");
   }
 
-  // The deletion is one transaction: where one row of the batch still stands as it was copied, it never came.
-  void settle_interrupted() {
-    const auto note = request_.store->unconfirmed();
-    if (!note) return;
-    WriteTurn turn(connection_, clock_, request_.patience);
-    if (still_stands(*note)) {
-      request_.store->take_back();
-      outcome_.taken_back++;
-    } else {
-      request_.store->confirm();
-    }
-  }
-
-  bool still_stands(const std::string& note) {
-    for (std::size_t from = 0; from < note.size();) {
-      const std::size_t end = std::min(note.find('\n', from), note.size());
-      const std::string line = note.substr(from, end - from + 1);
-      const std::string key = key_in_note(line);
-      Statement row =
-          connection_.prepare(fmt::format("SELECT {}, {} FROM {} AS c WHERE ({}) = ({})", key_columns("c."),
-                                          stored_columns("c."), table_, key_columns("c."), key));
-      if (row.step() && note_of(row, rows_of_.row_key.size()) == line) return true;
-      from = end + 1;
-    }
-    return false;
-  }
-
   Connection& connection_;
   const Clock& clock_;
   const RowTable& rows_of_;
   const RowArchiveRequest& request_;
   const std::string table_;
+  const ArchiveTable shape_;
   const std::string old_;
   std::int64_t last_ = 0;
   bool triggers_write_ = false;

@@ -3,9 +3,9 @@
 //
 // The rows are found in one read transaction, then taken in batches: with the write lock held a batch is
 // looked at again, copied, verified, deleted. Where the copy goes to another file, no transaction spans both:
-// that file carries a note of its last batch until the deletion is known to have come (RowStore). Interrupted
-// anywhere and run again, no row is lost and none is there twice; into a table of the same database that
-// holds at every moment.
+// that file carries a note of its last batch until the deletion is known to have come (row_store.h).
+// Interrupted anywhere and run again, no row is lost and none is there twice; into a table of the same
+// database that holds at every moment.
 //
 // Foreign keys: a row that others point at stays, and is counted; with its children gone it goes.
 // foreign_keys is OFF meanwhile: nothing cascades to rows that were not looked at (FACTS 24). The
@@ -20,37 +20,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "maintain/row_store.h"
+#include "maintain/row_table.h"
 #include "maintain/write_turn.h"
 #include "sqlite/connection.h"
 
 namespace litewright {
-
-// A table as the schema has it. SQL names its row c.
-struct RowTable {
-  std::string table = {};
-  std::vector<std::string> row_key = {};  // names that tell rows apart: the rowid's, or the primary key's
-  std::vector<std::string> stored = {};   // its columns but the generated ones
-  std::vector<std::string> generated = {};
-  // By each foreign key that refers to it: "main.x AS d", and the condition that d points at c.
-  struct Reference {
-    std::string from, on;
-  };
-  std::vector<Reference> references = {};
-};
-
-// Where copies go, if not to the same database. Used from one thread.
-class RowStore {
- public:
-  virtual ~RowStore() = default;
-  // Of a batch that was stored and whose deletion nobody confirmed: the note that was stored with it.
-  virtual std::optional<std::string> unconfirmed() = 0;
-  virtual void take_back() = 0;  // that batch goes
-  virtual void confirm() = 0;    // it stays; may be done with the next store()
-
-  // A batch: durable and read back when store() returns. `rows` gives one after another: the key's columns,
-  // then the stored ones.
-  virtual void store(const std::string& note, Statement& rows, std::size_t key_columns) = 0;
-};
 
 struct RowArchiveRequest {
   std::string column = {};  // how its values are understood: row_time.h
@@ -73,6 +48,7 @@ struct RowArchiveOutcome {
   std::uint64_t unreadable = 0;                      // left: the column says no time that is understood
   std::optional<WallTime> oldest = {}, newest = {};  // of those found
   std::uint64_t taken_back = 0;                      // batches of an interrupted run that were done anew
+  std::uint64_t maybe_twice = 0;      // rows of batches of an interrupted run that stayed (row_settlement.h)
   std::uint64_t trigger_changes = 0;  // rows that triggers changed, where they write ordinary tables
   bool stopped = false;
   std::chrono::duration<double> longest_out{};

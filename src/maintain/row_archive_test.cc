@@ -5,7 +5,8 @@
 #include "base/test_folder.h"
 #include "base/thrown_error_test.h"
 #include "base/time_text.h"
-#include "maintain/row_stores.h"
+#include "maintain/csv_row_store.h"
+#include "maintain/database_row_store.h"
 #include "maintain/row_text.h"
 #include "maintain/row_time.h"
 
@@ -46,12 +47,21 @@ class RowArchiveTest : public testing::Test {
   std::string text(const std::string& sql) { return connection_.query_text(sql); }
   std::int64_t integer(const std::string& sql) { return connection_.query_integer(sql).value_or(-1); }
   std::unique_ptr<DatabaseRowStore> database_store() {
-    return std::make_unique<DatabaseRowStore>(DatabaseRowStore::Options{
-        .path = folder_.path("old.db"), .table = "t", .stored = table_.stored, .source = "app.db:t"});
+    return std::make_unique<DatabaseRowStore>(
+        DatabaseRowStore::Options{.target = {.file = folder_.path("old.db")},
+                                  .table = "t",
+                                  .stored = table_.stored,
+                                  .source = "app.db:t"},
+        clock_);
   }
   std::unique_ptr<CsvRowStore> csv_store() {
     const auto as_it_is = [](std::string_view bytes) { return std::string(bytes); };
-    return std::make_unique<CsvRowStore>(folder_.path("old.csv"), table_.stored, as_it_is, as_it_is);
+    return std::make_unique<CsvRowStore>(CsvRowStore::Options{.target = {.file = folder_.path("old.csv")},
+                                                              .stored = table_.stored,
+                                                              .source = "app.db:t",
+                                                              .pack = as_it_is,
+                                                              .unpack = as_it_is},
+                                         clock_);
   }
 
   TestFolder folder_;
@@ -114,21 +124,28 @@ TEST_F(RowArchiveTest, RefusesAColumnAndATableThatDoNotFit) {
   EXPECT_EQ(code_of([&] { archive(wrong); }), ErrorCode::kUsage);
 }
 
-// Dies after the copy is durable, before the rows are deleted; or before that is confirmed.
+// Dies after the copy is durable, before the rows are deleted; or before that is confirmed. From then on it
+// does nothing more, as a killed process.
 struct DyingStore final : RowStore {
   explicit DyingStore(RowStore& store) : inner(store) {}
-  std::optional<std::string> unconfirmed() override { return inner.unconfirmed(); }
-  void take_back() override { inner.take_back(); }
+  std::optional<Interrupted> interrupted() override { return inner.interrupted(); }
+  void take_back() override {
+    if (!dead) inner.take_back();
+  }
   void confirm() override {
-    if (++confirms == 3 && !before_deletion) throw Error(ErrorCode::kIo, "killed");
+    if (++confirms == 3 && !before_deletion) die();
     inner.confirm();
   }
-  void store(const std::string& note, Statement& rows, std::size_t key_columns) override {
-    inner.store(note, rows, key_columns);
-    if (++stores == 3 && before_deletion) throw Error(ErrorCode::kIo, "killed");
+  void store(const std::string& note, Statement& rows, int first_column) override {
+    inner.store(note, rows, first_column);
+    if (++stores == 3 && before_deletion) die();
+  }
+  void die() {
+    dead = true;
+    throw Error(ErrorCode::kIo, "killed");
   }
   RowStore& inner;
-  bool before_deletion = true;
+  bool before_deletion = true, dead = false;
   int stores = 0, confirms = 0;
 };
 
@@ -155,7 +172,7 @@ TEST_F(RowArchiveTest, InterruptedAnywhereNoRowIsLostAndNoneIsThereTwice) {
       const RowArchiveOutcome outcome = archive(wanted);
       EXPECT_EQ(outcome.taken_back, before_deletion ? 1U : 0U);
       EXPECT_EQ(integer("SELECT count(*) FROM t"), 28);
-      EXPECT_FALSE(store->unconfirmed());
+      EXPECT_FALSE(store->interrupted());
       store.reset();
       if (csv) {
         const std::string text = read_whole_file(folder_.path("old.csv"), 1 << 20);
@@ -291,12 +308,14 @@ TEST_F(RowArchiveTest, ALineOfCsvTellsTypesApart) {
       {"NULL, '', 1, -2", ",\"\",1,-2\n"},
       {"1.0, 0.1, 1e300", "1.0,0.1,1e+300\n"},
       {"x'00ff', 'x''00ff'''", "x'00ff',\"x'00ff'\"\n"},
+      {"9e999, -9e999, 'inf', '-inf', 'NaN', 'Infinity', 'info'",
+       "inf,-inf,\"inf\",\"-inf\",\"NaN\",\"Infinity\",info\n"},
       {"'a,b', 'say \"no\"', 'two\nlines', '12', 'plain'",
        "\"a,b\",\"say \"\"no\"\"\",\"two\nlines\",\"12\",plain\n"}};
   for (const auto& [values, line] : cases) {
     Statement row = connection_.prepare(std::string("SELECT ") + values);
     ASSERT_TRUE(row.step());
-    EXPECT_EQ(csv_line(row, 0), line);
+    EXPECT_EQ(csv_line(row, 0, TextForm::kUtf8), line);
   }
 }
 

@@ -1,23 +1,22 @@
 #include "maintain/row_text.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <span>
+#include <array>
+#include <cstring>
 #include <string_view>
 
-#include "base/checksum.h"
+#include "base/error.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
 namespace {
 
-std::string hexadecimal(Bytes bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+std::string blob_text(Bytes bytes) {
+  std::string text = "x'";
+  text.reserve(bytes.size() * 2 + 3);
   for (const std::byte byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned>(byte));
-  return text;
+  return text + "'";
 }
 
 // "0x1.8p+1" is exact but nobody reads it: the shortest decimal that gives the same number back.
@@ -28,7 +27,11 @@ std::string real_text(double value) {
 }
 
 bool may_be_taken_otherwise(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kNumbersOfLetters = {"inf", "infinity", "nan"};
   if (text.empty() || text.starts_with("x'")) return true;
+  for (const std::string_view number : kNumbersOfLetters) {
+    if (same_name(text, number)) return true;
+  }
   const char first = text[0];
   return (first >= '0' && first <= '9') || first == '-' || first == '+' || first == '.';
 }
@@ -42,23 +45,43 @@ std::string csv_text(std::string_view text) {
   return quoted;
 }
 
-// Text as a blob: it may hold anything, and a note is made of lines.
-std::string literal(const Statement& row, int column) {
+// Each unit of a pair stands beside the other.
+bool is_valid_utf16(Bytes text) {
+  bool half = false;
+  for (std::size_t at = 0; at + 1 < text.size(); at += 2) {
+    std::uint16_t unit = 0;
+    std::memcpy(&unit, text.data() + at, sizeof unit);
+    const bool low = unit >= 0xdc00 && unit < 0xe000;
+    if (low != half) return false;
+    half = unit >= 0xd800 && unit < 0xdc00;
+  }
+  return !half && text.size() % 2 == 0;
+}
+
+std::string text_value(const Statement& row, int column, TextForm form) {
+  if (form == TextForm::kUtf16 && !is_valid_utf16(row.text16(column))) {
+    throw Error(
+        ErrorCode::kIo,
+        "a row has text that UTF-8 can't say (half a surrogate pair); nothing of its batch was deleted",
+        "archive it into a table of the same database: --into TABLE");
+  }
+  return csv_text(row.text_view(column));
+}
+
+std::string csv_value(const Statement& row, int column, TextForm form) {
   switch (row.type(column)) {
     case ValueType::kInteger:
       return fmt::format("{}", row.integer(column));
     case ValueType::kReal:
       return real_text(row.real(column));
-    case ValueType::kText: {
-      const std::string_view text = row.text_view(column);
-      return fmt::format("CAST(x'{}' AS TEXT)", hexadecimal(std::as_bytes(std::span(text))));
-    }
+    case ValueType::kText:
+      return text_value(row, column, form);
     case ValueType::kBlob:
-      return fmt::format("x'{}'", hexadecimal(row.bytes(column)));
+      return blob_text(row.bytes(column));
     case ValueType::kNull:
       break;
   }
-  return "NULL";
+  return "";
 }
 
 }  // namespace
@@ -73,53 +96,14 @@ std::string csv_line(const std::vector<std::string>& names) {
   return line;
 }
 
-std::string csv_line(const Statement& row, int first_column) {
+std::string csv_line(const Statement& row, int first_column, TextForm form) {
   std::string line;
   for (int column = first_column; column < row.column_count(); column++) {
     if (column > first_column) line += ',';
-    switch (row.type(column)) {
-      case ValueType::kText:
-        line += csv_text(row.text_view(column));
-        break;
-      case ValueType::kNull:
-        break;
-      default:
-        line += literal(row, column);
-    }
+    line += csv_value(row, column, form);
   }
   line.push_back('\n');
   return line;
-}
-
-std::uint64_t row_checksum(const Statement& row, int first_column) {
-  std::string values;
-  for (int column = first_column; column < row.column_count(); column++)
-    values.append(literal(row, column)).push_back(',');
-  return checksum64(std::as_bytes(std::span(values)));
-}
-
-std::string note_of(const Statement& row, std::size_t key_columns) {
-  std::vector<std::string> key;
-  for (std::size_t i = 0; i < key_columns; i++) key.push_back(literal(row, static_cast<int>(i)));
-  return fmt::format("{:016x} {}\n", row_checksum(row, 0), fmt::join(key, ", "));
-}
-
-std::string key_in_note(const std::string& line) {
-  const std::size_t blank = std::min(line.find(' '), line.size() - 1);
-  return line.substr(blank + 1, line.find_last_not_of('\n') - blank);
-}
-
-std::vector<std::string> archive_table_columns(const std::vector<std::string>& stored) {
-  std::vector<std::string> columns = {"archived_id", "archived_at"};
-  columns.insert(columns.end(), stored.begin(), stored.end());
-  return columns;
-}
-
-std::string create_archive_table(const std::string& table, const std::vector<std::string>& stored) {
-  std::vector<std::string> names;
-  for (const std::string& column : stored) names.push_back(quoted_name(column));
-  return fmt::format("CREATE TABLE IF NOT EXISTS main.{}(archived_id INTEGER PRIMARY KEY, archived_at, {})",
-                     quoted_name(table), fmt::join(names, ", "));
 }
 
 }  // namespace litewright

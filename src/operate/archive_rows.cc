@@ -2,17 +2,23 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <span>
 
 #include "archive/zstd_stream.h"
 #include "base/error.h"
+#include "base/process_table_linux.h"
 #include "check/foreign_keys.h"
 #include "check/parent_key.h"
 #include "check/row_name.h"
 #include "check/schema_map.h"
-#include "maintain/row_stores.h"
+#include "maintain/csv_row_store.h"
+#include "maintain/database_row_store.h"
+#include "operate/row_target.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
@@ -61,6 +67,40 @@ std::string unpack(std::string_view packed) {
 
 std::string as_it_is(std::string_view text) { return std::string(text); }
 
+// Who the rows belong to, for as long as a batch of them is not settled. The path alone would not do: two
+// containers may have each its /data/app.db, and one folder for both their archives.
+struct SourceFile {
+  std::string name;
+  mode_t mode = 0600;
+};
+
+SourceFile look_at_source(const std::string& database, const std::string& table) {
+  struct stat file{};
+  struct statvfs system{};
+  if (::stat(database.c_str(), &file) != 0 || ::statvfs(database.c_str(), &system) != 0)
+    throw error_from_errno(errno, "look at " + database);
+  constexpr mode_t kPermissions = 0666;
+  return {.name = fmt::format("{}, table {} (file system {:x}, inode {})", database, table, system.f_fsid,
+                              file.st_ino),
+          .mode = file.st_mode & kPermissions};
+}
+
+// By the kernel's table: no descriptor of the file is opened (FACTS 7).
+std::function<std::string()> asks_who_writes(const std::string& file) {
+  return [file] {
+    std::vector<std::string> writers;
+    const FileHolders found = LinuxProcessTable().who_has_open({file}, OwnProcess::kExclude);
+    for (const FileHolder& holder : found.holders) {
+      const bool writes = std::ranges::any_of(holder.files, [](const HeldFile& held) {
+        return std::ranges::any_of(held.locks,
+                                   [](const HeldLock& lock) { return lock.kind == HeldLock::Kind::kFlock; });
+      });
+      if (writes) writers.push_back(describe(holder));
+    }
+    return fmt::format("{}", fmt::join(writers, ", "));
+  };
+}
+
 std::vector<std::string> row_key(const SchemaTable& table) {
   if (!table.without_rowid) return {table.rowid_name()};
   std::vector<std::string> names;
@@ -82,7 +122,7 @@ RowTable find_row_table(const std::string& database, const std::string& table) {
     throw Error(ErrorCode::kUsage, fmt::format("{}: columns have taken all names of its rowid", found->name),
                 "its rows can't be told apart in SQL");
   }
-  RowTable rows{.table = found->name, .row_key = row_key(*found)};
+  RowTable rows{.table = found->name, .row_key = row_key(*found), .encoding = map.encoding};
   for (const SchemaColumn& column : found->columns) {
     (column.generated == GeneratedKind::kNone ? rows.stored : rows.generated).push_back(column.name);
   }
@@ -104,24 +144,32 @@ RowTable find_row_table(const std::string& database, const std::string& table) {
   return rows;
 }
 
-std::unique_ptr<RowStore> open_row_store(const RowStoreWish& wish, const RowTable& table) {
-  if (wish.file.ends_with(".csv.zst")) {
-    return std::make_unique<CsvRowStore>(wish.file, table.stored, pack, unpack);
+std::unique_ptr<RowStore> open_row_store(const RowStoreWish& wish, const RowTable& table,
+                                         const Clock& clock) {
+  const RowTarget kind = row_target(wish.file, wish.database);
+  const SourceFile source = look_at_source(wish.database, table.table);
+  TargetWish target{.file = wish.file,
+                    .mode = source.mode,
+                    .patience = {.longest_wait = wish.longest_wait, .who = asks_who_writes(wish.file)},
+                    .stop = wish.stop};
+  if (kind == RowTarget::kDatabase) {
+    return std::make_unique<DatabaseRowStore>(
+        DatabaseRowStore::Options{.target = std::move(target),
+                                  .table = wish.table.empty() ? table.table : wish.table,
+                                  .stored = table.stored,
+                                  .source = source.name,
+                                  .encoding = table.encoding,
+                                  .time = wish.time},
+        clock);
   }
-  if (wish.file.ends_with(".csv")) {
-    return std::make_unique<CsvRowStore>(wish.file, table.stored, as_it_is, as_it_is);
-  }
-  std::error_code failure;
-  if (std::filesystem::equivalent(wish.file, wish.database, failure)) {
-    throw Error(ErrorCode::kUsage, wish.file + " is the database that the rows come from",
-                "a table of the same database: --into TABLE");
-  }
-  return std::make_unique<DatabaseRowStore>(
-      DatabaseRowStore::Options{.path = wish.file,
-                                .table = wish.table.empty() ? table.table : wish.table,
-                                .stored = table.stored,
-                                .source = wish.database + ":" + table.table,
-                                .time = wish.time});
+  const bool packed = kind == RowTarget::kPackedCsv;
+  return std::make_unique<CsvRowStore>(CsvRowStore::Options{.target = std::move(target),
+                                                            .stored = table.stored,
+                                                            .source = source.name,
+                                                            .form = table.text_form(),
+                                                            .pack = packed ? pack : as_it_is,
+                                                            .unpack = packed ? unpack : as_it_is},
+                                       clock);
 }
 
 }  // namespace litewright

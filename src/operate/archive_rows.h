@@ -2,6 +2,8 @@
 // check/ and the compression of archive/ with maintain/, which moves the rows.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,11 +15,14 @@ namespace litewright {
 RowTable find_row_table(const std::string& database, const std::string& table);
 
 struct RowStoreWish {
-  std::string file = {};      // .csv and .csv.zst are files of text, all else is a database
+  std::string file = {};      // row_target() says what it is
   std::string table = {};     // of a database: the table's name there
-  std::string database = {};  // where the rows come from
+  std::string database = {};  // where the rows come from; a new file of rows has its mode
   std::string time = {};
+  std::chrono::milliseconds longest_wait{30'000};  // for another run, and for who has the file locked
+  std::function<bool()> stop = {};                 // asked while waiting
 };
-std::unique_ptr<RowStore> open_row_store(const RowStoreWish& wish, const RowTable& table);
+// Throws as row_target() and the stores do.
+std::unique_ptr<RowStore> open_row_store(const RowStoreWish& wish, const RowTable& table, const Clock& clock);
 
 }  // namespace litewright

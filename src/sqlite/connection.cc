@@ -180,6 +180,23 @@ void Statement::bind(int index, std::string_view value) {
   sqlite3_bind_text(statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT);
 }
 
+void Statement::bind_real(int index, double value) { sqlite3_bind_double(statement_, index, value); }
+
+void Statement::bind_blob(int index, Bytes value) {
+  if (value.empty()) {
+    sqlite3_bind_zeroblob(statement_, index, 0);  // a null pointer would be NULL
+    return;
+  }
+  sqlite3_bind_blob64(statement_, index, value.data(), value.size(), SQLITE_TRANSIENT);
+}
+
+void Statement::bind_text16(int index, Bytes value) {
+  const void* data = value.empty() ? static_cast<const void*>(u"") : value.data();
+  sqlite3_bind_text16(statement_, index, data, static_cast<int>(value.size()), SQLITE_TRANSIENT);
+}
+
+void Statement::bind_null(int index) { sqlite3_bind_null(statement_, index); }
+
 void Statement::bind_column(int index, const Statement& row, int column) {
   sqlite3_bind_value(statement_, index, sqlite3_column_value(row.statement_, column));
 }
@@ -221,6 +238,11 @@ std::string_view Statement::text_view(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   const auto length = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
   return data != nullptr ? std::string_view(data, length) : std::string_view();
+}
+
+Bytes Statement::text16(int column) const {
+  const auto* data = static_cast<const std::byte*>(sqlite3_column_text16(statement_, column));
+  return data == nullptr ? Bytes() : Bytes(data, sqlite3_column_bytes16(statement_, column));
 }
 
 std::string Statement::text(int column) const {

@@ -45,6 +45,10 @@ class Statement {
 
   void bind(int index, std::int64_t value);  // 1 is the first
   void bind(int index, std::string_view value);
+  void bind_real(int index, double value);
+  void bind_blob(int index, Bytes value);
+  void bind_text16(int index, Bytes value);  // UTF-16 in this machine's byte order
+  void bind_null(int index);
   void bind_column(int index, const Statement& row, int column);  // the value as it is, of any type
   bool step();                                                    // true: a row is there; false: done
   void reset();
@@ -58,10 +62,12 @@ class Statement {
   double real(int column) const;
   std::string text(int column) const;  // "" for NULL
   ValueType type(int column) const;    // before any conversion by the others
-  // Views, valid until the next step() or another call for this column. bytes(): as stored (text in the
-  // database's encoding); text_view(): in UTF-8.
+  // Views, valid until the next step() or another call for this column. bytes(): of a blob; text_view(): in
+  // UTF-8; text16(): in UTF-16, this machine's byte order. From a database of the other encoding text is
+  // converted, the row's value with it, which loses what is no valid Unicode.
   Bytes bytes(int column) const;
   std::string_view text_view(int column) const;
+  Bytes text16(int column) const;
 
  private:
   sqlite3* connection_;
