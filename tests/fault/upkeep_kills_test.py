@@ -26,9 +26,14 @@ ACTIONS = {
     "analyze": ["analyze", "--limit", "0"],
     "rows into a table": ["rows", "archive", "c", "--column", "at", "--before", "2020-01-01", "--into", "aside", "--no-restore-point"],
     "rows into a database": ["rows", "archive", "c", "--column", "at", "--before", "2020-01-01", "--to", "OTHER", "--no-restore-point"],
+    "rows into a shared database": ["rows", "archive", "c", "--column", "at", "--before", "2020-01-01", "--to", "OTHER", "--no-restore-point"],
     "rows into a file": ["rows", "archive", "c", "--column", "at", "--before", "2020-01-01", "--to", "FILE", "--no-restore-point"],
     "orphans": ["orphans", "--table", "c", "--set-aside", "aside", "--no-restore-point"],
 }
+
+
+BETWEEN_FILES = ("rows into a database", "rows into a shared database", "rows into a file")
+SECOND = 1_000_000  # the ids of another database with the same table begin behind
 
 
 class Trial:
@@ -38,17 +43,34 @@ class Trial:
         os.mkdir(self.folder)
         self.path, self.other, self.file = (f"{self.folder}/{one}" for one in ("app.db", "other.db", "old.csv"))
         shutil.copyfile(template, self.path)
+        self.second = f"{self.folder}/second.db" if "shared" in name else None
+        if self.second:
+            shutil.copyfile(template, self.second)
+            self.query(f"UPDATE c SET id=id+{SECOND}", self.second)
         self.words = [{"OTHER": self.other, "FILE": self.file}.get(word, word) for word in ACTIONS[name]]
 
     def command(self):
         return [self.context.litewright, "maintain", self.path, *self.words, "--quiet"]
 
     def query(self, sql, path=None):
-        connection = sqlite3.connect(path or self.path, timeout=20)
+        connection = sqlite3.connect(path or self.path, timeout=20, isolation_level=None)
         try:
             return connection.execute(sql).fetchall()
         finally:
             connection.close()
+
+    def second_goes(self, when):
+        """Another database's rows into the same file, between a kill and the run that settles it."""
+        if not self.second:
+            return
+        check(self.context.run([self.context.litewright, "maintain", self.second, *self.words, "--quiet"]).status == 0,
+              f"{when}: another database can't use its target")
+
+    def second_is_whole(self, when):
+        if not self.second:
+            return
+        ids = [row[0] for row in self.query(f"SELECT id FROM c WHERE id>{SECOND}", self.other)]
+        check(sorted(ids) == list(range(SECOND + 1, SECOND + OLD + 1)), f"{when}: {len(ids)} of another database's {OLD} rows are there")
 
     def has(self, table, path=None):
         if path and not os.path.exists(path):
@@ -57,8 +79,8 @@ class Trial:
 
     def aside(self):
         """ids of rows that were moved."""
-        if self.name == "rows into a database":
-            return [row[0] for row in self.query("SELECT id FROM c", self.other)] if self.has("c", self.other) else []
+        if self.name in ("rows into a database", "rows into a shared database"):
+            return [row[0] for row in self.query(f"SELECT id FROM c WHERE id<{SECOND}", self.other)] if self.has("c", self.other) else []
         if self.name == "rows into a file":
             if not os.path.exists(self.file):
                 return []
@@ -105,11 +127,12 @@ def interrupted(context):
             middle[name] += in_the_middle
             when = f"{name}, kill {number}"
             trial.is_sound(when)
-            in_one_file = name not in ("rows into a database", "rows into a file")
-            trial.nothing_is_lost(when, in_one_file)
+            trial.nothing_is_lost(when, name not in BETWEEN_FILES)
+            trial.second_goes(when)
             check(context.run(trial.command()).status == 0, f"{when}: run again it fails")
             trial.is_sound(when + ", run again")
             trial.nothing_is_lost(when + ", run again", True)
+            trial.second_is_whole(when + ", run again")
             if name not in ("vacuum", "analyze"):
                 moved = OLD if name.startswith("rows") else ROWS
                 check(len(trial.aside()) == moved, f"{when}: run again {len(trial.aside())} of {moved} are moved")
@@ -147,7 +170,7 @@ def disk_full(context):
                 check(status in (0, 74), f"{name} on a full disk: exit {status}")
                 os.unlink(mount + "/ballast")
                 trial.is_sound(f"{name} on a full disk")
-                trial.nothing_is_lost(f"{name} on a full disk", name not in ("rows into a database", "rows into a file"))
+                trial.nothing_is_lost(f"{name} on a full disk", name not in BETWEEN_FILES)
                 check(context.run(trial.command()).status == 0, f"{name}: run again it fails")
                 trial.nothing_is_lost(f"{name}, run again", True)
                 shutil.rmtree(small)
