@@ -17,6 +17,7 @@
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/reload_signal.h"
+#include "cli/serve_plan.h"
 #include "cli/stop_signal.h"
 #include "cli/supervise_linux.h"
 #include "config/configuration.h"
@@ -89,12 +90,6 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-struct ServePlan {
-  std::optional<std::string> file = {};  // as it was named
-  std::shared_ptr<const Configuration> configuration = {};
-  bool json_log = false;
-};
-
 OpenGates::Watchdog watchdog_of(GateClock& gate) {
   return {.oldest =
               [&gate](SteadyTime since) {
@@ -104,16 +99,10 @@ OpenGates::Watchdog watchdog_of(GateClock& gate) {
           .databases = [&gate](bool any) { gate.has_database_open = any; }};
 }
 
-// Throws Error{kConfig} where nobody could be answered, or an alert could never arrive.
-void require_outside(const Configuration& configuration) {
-  access_rules(configuration.http);
-  for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
-}
-
-Configuration load_configuration(const std::optional<std::string>& file) {
-  Configuration configuration = find_configuration(file);
-  require_outside(configuration);
-  return configuration;
+// Of one that begins anew: another http.listen takes a restart, and where it stays, its rules go with it.
+HttpSettings answering(const ServePlan& plan, const ServePlan& start) {
+  const HttpSettings& wanted = plan.configuration->http;
+  return wanted.listen == start.configuration->http.listen ? wanted : start.configuration->http;
 }
 
 std::optional<FlightLimits> recorded(const Configuration& configuration, const std::string& path) {
@@ -122,13 +111,21 @@ std::optional<FlightLimits> recorded(const Configuration& configuration, const s
   return FlightLimits{.kept = settings->recorder, .stall = settings->recorder_stall};
 }
 
+// What outlives the process that guards.
+struct ServeMemory {
+  ServePlan start;
+  SharedText last_in_force{kMostConfigurationBytes};
+};
+
 // One process under the watchdog, from its beginning to its end.
 class Serving {
  public:
-  Serving(const Invocation& invocation, const ServePlan& plan, const ServiceNotify& notify, GateClock& gate)
+  Serving(const Invocation& invocation, const ServePlan& plan, const ServiceNotify& notify, GateClock& gate,
+          ServeMemory& memory)
       : clock_(invocation.session.clock),
         notify_(notify),
         gate_(gate),
+        last_in_force_(memory.last_in_force),
         log_(plan.json_log, clock_),
         in_force_(plan.configuration),
         board_(clock_),
@@ -139,10 +136,11 @@ class Serving {
                                      .log = [this](const LogEntry& entry) { log_(entry); },
                                      .run = run_own_command,
                                      .load = [file = plan.file] { return load_configuration(file); },
+                                     .refused = plan.refused,
                                      .configured = [this](const auto& configuration) { use(configuration); },
                                      .state_folder = state_folder(invocation.session.environment),
                                      .reported_pid = ::getppid()}),
-        web_({.settings = plan.configuration->http,
+        web_({.settings = answering(plan, memory.start),
               .state_folder = state_folder(invocation.session.environment),
               .version = LITEWRIGHT_VERSION},
              board_, clock_, run_own_command,
@@ -183,6 +181,7 @@ class Serving {
  private:
   void use(const std::shared_ptr<const Configuration>& configuration) {
     in_force_ = configuration;
+    last_in_force_.write(configuration->text);
     recorder_.limits_changed();
     try {
       web_.use(configuration->http);
@@ -255,6 +254,7 @@ class Serving {
   const Clock& clock_;
   const ServiceNotify& notify_;
   GateClock& gate_;
+  SharedText& last_in_force_;
   const StopSignal stop_;
   ReloadSignal reload_;
   ServeLog log_;
@@ -270,50 +270,11 @@ class Serving {
   std::string told_;
 };
 
-// Throws Error{kConfig} where the file can't be followed.
-ServePlan read_plan(const Invocation& invocation) {
-  ServePlan plan{.file = invocation.value("config")};
-  plan.configuration = std::make_shared<const Configuration>(find_configuration(plan.file));
-  // The daemon reads it again and hands its name on, wherever it then is.
-  if (plan.configuration->file.empty()) {
-    throw Error(ErrorCode::kConfig, "there is no litewright.toml: which databases are to be guarded?",
-                "litewright init app.db > litewright.toml");
-  }
-  plan.file = plan.configuration->file.string();
-  if (plan.configuration->databases.empty()) {
-    throw Error(ErrorCode::kConfig, fmt::format("{}: no [[database]] is named", *plan.file),
-                "[[database]]\npath = \"/data/app.db\"");
-  }
-  const auto format = invocation.value("log-format");
-  plan.json_log = format ? *format == "json" : plan.configuration->serve.json_log;
-  plan.json_log = plan.json_log || invocation.session.output.json();
-  return plan;
-}
-
-int check_configuration(const Invocation& invocation, const ServePlan& plan) {
-  Output& output = invocation.session.output;
-  require_outside(*plan.configuration);
-  nlohmann::ordered_json databases = nlohmann::ordered_json::array();
-  TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
-  for (const Member& member : find_members(plan.configuration)) {
-    std::string jobs;
-    for (const Job& job : jobs_of(plan.configuration->jobs, *member.settings))
-      jobs += fmt::format("{}{} \"{}\"", jobs.empty() ? "" : ", ", job.name, job.schedule.text());
-    table.add({member.name, member.path, member.archive, jobs});
-    databases.push_back(
-        {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
-  }
-  if (!table.empty()) output.table(table);
-  output.answer(fmt::format("{}: fine; databases now: {}", *plan.file, databases.size()));
-  output.document({{"file", *plan.file}, {"databases", databases}}, 1, "configuration");
-  return 0;
-}
-
 int run_serve(const Invocation& invocation) {
-  const ServePlan plan = read_plan(invocation);
+  ServeMemory memory{.start = read_plan(invocation)};
+  const ServePlan& plan = memory.start;
   if (invocation.flag("check-config")) return check_configuration(invocation, plan);
   find_members(plan.configuration);
-  require_outside(*plan.configuration);
   const std::string& state = plan.configuration->serve.state_folder;
   // For the commands that it runs, too.
   if (!state.empty()) ::setenv("LITEWRIGHT_STATE", state.c_str(), 1);
@@ -323,10 +284,11 @@ int run_serve(const Invocation& invocation) {
   SuperviseOptions options;
   options.reloads = true;
   options.notice = [&output](const char* text) { output.note(text); };
-  return supervise(options, [&](GateClock& gate, int) {
+  return supervise(options, [&](GateClock& gate, int generation) {
     keep_heap_small();
     take_little_memory_for_connections();
-    return Serving(invocation, plan, notify, gate).run();
+    const ServePlan now = generation == 0 ? plan : plan_of_successor(plan, memory.last_in_force);
+    return Serving(invocation, now, notify, gate, memory).run();
   });
 }
 

@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMostBytes = 4 << 20;
 constexpr std::int64_t kLargestNumber = 1'000'000;
 constexpr std::chrono::milliseconds kShortestLook{100};
 constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
@@ -457,7 +456,9 @@ std::vector<Job> jobs_of(const JobSettings& jobs, const DatabaseSettings& databa
 
 Configuration parse_configuration(std::string_view text, const fs::path& file) {
   try {
-    return Reader(file).read(toml::parse(text, file.string()));
+    Configuration configuration = Reader(file).read(toml::parse(text, file.string()));
+    configuration.text = text;
+    return configuration;
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::kConfig,
                 fmt::format("{}:{}: {}", file.string(), error.source().begin.line, error.description()),
@@ -474,7 +475,8 @@ Configuration find_configuration(const std::optional<std::string>& named) {
       named ? std::vector{*named}
             : std::vector<std::string>{"litewright.toml", "/etc/litewright/litewright.toml"};
   for (const std::string& place : places) {
-    if (fs::exists(place, failure)) return parse_configuration(read_whole_file(place, kMostBytes), place);
+    if (fs::exists(place, failure))
+      return parse_configuration(read_whole_file(place, kMostConfigurationBytes), place);
   }
   return {};
 }

@@ -70,8 +70,11 @@ struct HttpSettings {
   bool operator==(const HttpSettings&) const = default;
 };
 
+inline constexpr std::uint64_t kMostConfigurationBytes = 4 << 20;
+
 struct Configuration {
   std::filesystem::path file = {};  // empty: none was found, all is default
+  std::string text = {};            // as the file had it: at most kMostConfigurationBytes
   HttpSettings http = {};
   std::vector<AlertSettings> alerts = {};  // their names are unique
   ServeSettings serve = {};

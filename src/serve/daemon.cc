@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/json_text.h"
 
@@ -59,12 +61,13 @@ void Daemon::take_members() {
   }
   const bool other = found->configuration != in_force_;
   if (!found->failure.empty()) {
-    if (other) {
+    const bool refused = other && in_force_;
+    if (refused) {
       refuse(found->failure);
       scan_.use(in_force_);
     }
     around_.board.tell_of_daemon({.id = kNotFollowed,
-                                  .severity = other ? Severity::kOk : Severity::kCritical,
+                                  .severity = refused ? Severity::kOk : Severity::kCritical,
                                   .meaning = "databases no longer join or leave: " + found->failure,
                                   .remedy = "litewright serve --check-config"});
     return;
@@ -82,6 +85,7 @@ void Daemon::take_members() {
                .text = fmt::format("{}: means {} database{} now", in_force_->file.string(),
                                    found->members.size(), found->members.size() == 1 ? "" : "s"),
                .fields = {{"file", in_force_->file.string()}, {"databases", found->members.size()}}});
+  if (!around_.refused.empty()) refuse(std::exchange(around_.refused, ""));
 }
 
 void Daemon::refuse(const std::string& why) {

@@ -23,6 +23,8 @@ struct DaemonSurroundings {
   DaemonLog log;
   RunOwnCommand run;
   std::function<Configuration()> load = {};  // reads the configuration anew; throws Error{kConfig}
+  // Why another configuration is in force at the beginning than its file has.
+  std::string refused = {};
   // It is in force now, at first and after each reload(); from tick().
   std::function<void(const std::shared_ptr<const Configuration>&)> configured = {};
   std::string state_folder = {};

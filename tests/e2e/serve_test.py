@@ -338,6 +338,63 @@ def begins_again(context):
     served.stop()
 
 
+def begins_again_as_it_was(context):
+    """The process that guards is killed after a reload: the next one goes by what the file says now; where that is refused, by what was
+    in force, though the file said something else at the start."""
+    app, joined, later = (make(context, name) for name in ("app.db", "joined.db", "later.db"))
+    one = lambda path: f'[[database]]\npath = "{path}"\n'
+    served = Serve(context, one(app))
+    served.wait_following("app.db")
+    served.reload(one(app) + one(joined))
+    served.wait_following("joined.db")
+    served.wait_event("configured", that=lambda event: event["databases"] == 2)
+
+    def next_one(*names):
+        seen = len(served.events)
+        send(served.children(), signal.SIGKILL)
+        served.wait_following(*names, after=seen)
+        return seen
+
+    seen = next_one("app.db", "joined.db")
+    served._write("")
+    seen = next_one("app.db", "joined.db")
+    refused = served.wait_event("reload.refused", after=seen)
+    check("no [[database]]" in refused["message"], f"{refused}")
+    served.wait_finding("config.refused", after=seen)
+    served._write(one(app) + one(joined) + one(later))
+    seen = next_one("app.db", "joined.db", "later.db")
+    for path in (app, joined, later):
+        write(path)
+        context.sync(path)
+        newest_equals(context, path)
+    check(not [event for event in served.events[seen:] if event["event"] == "reload.refused"], "the last one is no longer refused")
+    served.stop()
+
+
+def refuses_a_file_without_databases(context):
+    """An editor that writes in place has the file empty for a moment: a reload then leaves all under guard."""
+    app = make(context, "app.db")
+    toml = f'[[database]]\npath = "{app}"\n'
+    served = Serve(context, toml)
+    served.wait_following("app.db")
+    for text in ("", '[jobs]\nat_once = 1\n'):
+        seen = len(served.events)
+        pathlib.Path(served.file).write_text(text)
+        served.process.send_signal(signal.SIGHUP)
+        refused = served.wait_event("reload.refused", after=seen)
+        check("no [[database]]" in refused["message"], f"{refused}")
+    served.wait_finding("config.refused")
+    write(app)
+    context.sync(app)
+    seen = len(served.events)
+    served.reload(toml)
+    served.wait_event("configured", after=seen)
+    served.wait_finding("config.refused", "cleared", after=seen)
+    check(not [event for event in served.events if event["event"] == "left"], "a guard left")
+    served.stop()
+    newest_equals(context, app)
+
+
 def stopped_in_the_gate(context):
     """Stopped while one of two guards keeps writers out: the watchdog ends the process, writers go on, and all is guarded again."""
     path, other = new_database(context), make(context, "other.db")
@@ -448,6 +505,8 @@ TESTS = [
     Test("serve leaves though a store hangs", leaves, 10),
     Test("serve leaves at once when it is told so again", leaves_at_once, 6),
     Test("serve's process is killed and begins again", begins_again, 6),
+    Test("serve's process is killed after a reload", begins_again_as_it_was, 12),
+    Test("serve refuses to reload a file without databases", refuses_a_file_without_databases, 6),
     Test("serve is stopped in the gate", stopped_in_the_gate, 10),
     Test("serve --check-config", checks_its_configuration, 3),
 ]

@@ -1,0 +1,95 @@
+#include "cli/serve_plan.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "serve/alerts.h"
+#include "serve/members.h"
+#include "serve/web_service.h"
+
+namespace litewright {
+namespace {
+
+void require_databases(const Configuration& configuration) {
+  if (!configuration.databases.empty()) return;
+  throw Error(ErrorCode::kConfig, fmt::format("{}: no [[database]] is named", configuration.file.string()),
+              "[[database]]\npath = \"/data/app.db\"");
+}
+
+// Without asking whom it means: a folder may hang.
+void require_all(const Configuration& configuration) {
+  require_databases(configuration);
+  access_rules(configuration.http);
+  for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
+}
+
+// In place of what the file has now; the start's where that is not what it was any more.
+std::shared_ptr<const Configuration> last_of(const ServePlan& start, const SharedText& last_in_force) {
+  const auto text = last_in_force.read();
+  if (!text) return start.configuration;
+  try {
+    const auto last = std::make_shared<const Configuration>(parse_configuration(*text, start.file));
+    find_members(last);
+    return last;
+  } catch (const Error&) {
+    return start.configuration;  // a time zone that went, a link that leads elsewhere
+  }
+}
+
+}  // namespace
+
+Configuration load_configuration(const std::string& file) {
+  Configuration configuration = find_configuration(file);
+  require_all(configuration);
+  return configuration;
+}
+
+ServePlan read_plan(const Invocation& invocation) {
+  ServePlan plan;
+  plan.configuration = std::make_shared<const Configuration>(find_configuration(invocation.value("config")));
+  // The daemon reads it again and hands its name on, wherever it then is.
+  if (plan.configuration->file.empty()) {
+    throw Error(ErrorCode::kConfig, "there is no litewright.toml: which databases are to be guarded?",
+                "litewright init app.db > litewright.toml");
+  }
+  require_all(*plan.configuration);
+  plan.file = plan.configuration->file.string();
+  const auto format = invocation.value("log-format");
+  plan.json_log = format ? *format == "json" : plan.configuration->serve.json_log;
+  plan.json_log = plan.json_log || invocation.session.output.json();
+  return plan;
+}
+
+ServePlan plan_of_successor(const ServePlan& start, const SharedText& last_in_force) {
+  ServePlan plan = start;
+  try {
+    plan.configuration = std::make_shared<const Configuration>(load_configuration(start.file));
+    find_members(plan.configuration);
+  } catch (const Error& error) {
+    plan.refused = error.what();
+    plan.configuration = last_of(start, last_in_force);
+  }
+  return plan;
+}
+
+int check_configuration(const Invocation& invocation, const ServePlan& plan) {
+  Output& output = invocation.session.output;
+  nlohmann::ordered_json databases = nlohmann::ordered_json::array();
+  TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
+  for (const Member& member : find_members(plan.configuration)) {
+    std::string jobs;
+    for (const Job& job : jobs_of(plan.configuration->jobs, *member.settings))
+      jobs += fmt::format("{}{} \"{}\"", jobs.empty() ? "" : ", ", job.name, job.schedule.text());
+    table.add({member.name, member.path, member.archive, jobs});
+    databases.push_back(
+        {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
+  }
+  if (!table.empty()) output.table(table);
+  output.answer(fmt::format("{}: fine; databases now: {}", plan.file, databases.size()));
+  output.document({{"file", plan.file}, {"databases", databases}}, 1, "configuration");
+  return 0;
+}
+
+}  // namespace litewright
