@@ -78,7 +78,8 @@ int check_configuration(const Invocation& invocation, const ServePlan& plan) {
   Output& output = invocation.session.output;
   nlohmann::ordered_json databases = nlohmann::ordered_json::array();
   TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
-  for (const Member& member : find_members(plan.configuration)) {
+  const MembersFound found = look_for_members(plan.configuration, {});
+  for (const Member& member : found.members) {
     std::string jobs;
     for (const Job& job : jobs_of(plan.configuration->jobs, *member.settings))
       jobs += fmt::format("{}{} \"{}\"", jobs.empty() ? "" : ", ", job.name, job.schedule.text());
@@ -87,8 +88,11 @@ int check_configuration(const Invocation& invocation, const ServePlan& plan) {
         {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
   }
   if (!table.empty()) output.table(table);
+  if (!found.troubles.empty()) output.findings(found.troubles);
   output.answer(fmt::format("{}: fine; databases now: {}", plan.file, databases.size()));
-  output.document({{"file", plan.file}, {"databases", databases}}, 1, "configuration");
+  output.document(
+      {{"file", plan.file}, {"databases", databases}, {"findings", findings_to_json(found.troubles)}}, 1,
+      "configuration");
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "operate/health_memory.h"
 
@@ -24,7 +25,10 @@ constexpr std::chrono::seconds kSeenLate{2};
 FileFigures look_at_files(const std::string& database) {
   FileFigures files{.disk = disk_space(database)};
   struct stat status{};
-  if (::stat(database.c_str(), &status) != 0) return files;
+  if (::stat(database.c_str(), &status) != 0) {
+    if (errno != ENOENT) files.error_number = errno;
+    return files;
+  }
   files.exists = true;
   files.writable = ::faccessat(AT_FDCWD, database.c_str(), W_OK, AT_EACCESS) == 0;
   files.database_bytes = static_cast<std::uint64_t>(status.st_size);

@@ -14,6 +14,7 @@ namespace litewright {
 
 struct FileFigures {
   bool exists = false;
+  int error_number = 0;   // why it can't be looked at: whether it exists is not known
   bool writable = false;  // by this user
   std::uint64_t database_bytes = 0, wal_bytes = 0;
   WallTime written{};  // the newest time of the file and its WAL; the start of time where there is none

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -68,11 +69,13 @@ void Daemon::take_members() {
     }
     around_.board.tell_of_daemon({.id = kNotFollowed,
                                   .severity = refused ? Severity::kOk : Severity::kCritical,
+                                  .object = file_,
                                   .meaning = "databases no longer join or leave: " + found->failure,
                                   .remedy = "litewright serve --check-config"});
     return;
   }
-  around_.board.tell_of_daemon({.id = kNotFollowed});
+  around_.board.tell_of_daemon({.id = kNotFollowed, .object = file_});
+  tell_places(found->troubles);
   fleet_.reconcile(found->members);
   if (!other) return;
   in_force_ = found->configuration;
@@ -86,6 +89,17 @@ void Daemon::take_members() {
                                    found->members.size(), found->members.size() == 1 ? "" : "s"),
                .fields = {{"file", in_force_->file.string()}, {"databases", found->members.size()}}});
   if (!around_.refused.empty()) refuse(std::exchange(around_.refused, ""));
+}
+
+// Of the places of the configuration: what was told before and is not found any more is over.
+void Daemon::tell_places(const std::vector<Finding>& troubles) {
+  for (const Finding& before : std::exchange(place_troubles_, troubles)) {
+    const bool stays = std::ranges::any_of(troubles, [&before](const Finding& one) {
+      return one.id == before.id && one.object == before.object;
+    });
+    if (!stays) around_.board.tell_of_daemon({.id = before.id, .object = before.object});
+  }
+  for (const Finding& trouble : troubles) around_.board.tell_of_daemon(trouble);
 }
 
 void Daemon::refuse(const std::string& why) {

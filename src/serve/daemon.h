@@ -60,6 +60,7 @@ class Daemon {
  private:
   void take_members();
   void refuse(const std::string& why);
+  void tell_places(const std::vector<Finding>& troubles);
   void log_changes();
 
   DaemonSurroundings around_;
@@ -71,6 +72,7 @@ class Daemon {
   JobRunner jobs_;
   Fleet fleet_;
   MemberScan scan_;
+  std::vector<Finding> place_troubles_;  // as they were told last
   bool stopping_ = false;
   std::uint64_t logged_ = 0;  // changes of the board
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -18,6 +19,19 @@ constexpr std::uint64_t kNotedDiskBytes = 64 << 20;
 // The thresholds whose figures stat(2) tells.
 constexpr std::array<std::string_view, 8> kThresholds = {
     "size", "size-min", "wal", "free-disk", "disk-used", "disk-full-in", "clock-ahead", "backup-age"};
+
+// A file that can't be looked at is not one that is to be restored.
+std::optional<Finding> absence(const FileFigures& files, const std::string& path) {
+  if (files.exists) return std::nullopt;
+  const bool hidden = files.error_number != 0;
+  return Finding{
+      .id = hidden ? "database.unreachable" : "database.missing",
+      .severity = Severity::kCritical,
+      .database = path,
+      .meaning = hidden ? "it can't be looked at: " + std::generic_category().message(files.error_number)
+                        : "there is no such file",
+      .remedy = (hidden ? "namei -l " : "litewright restore ") + path};
+}
 
 }  // namespace
 
@@ -93,7 +107,7 @@ void FileLooks::look() {
 void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
   const auto tell = [](const FileFigures& of) {
     const std::uint64_t step = std::clamp<std::uint64_t>(of.disk.all / 100, 1, kNotedDiskBytes);
-    return std::tuple(of.exists, of.writable, of.database_bytes, of.wal_bytes, of.disk.all,
+    return std::tuple(of.exists, of.error_number, of.writable, of.database_bytes, of.wal_bytes, of.disk.all,
                       of.disk.free / step);
   };
   const bool recently = looked.noted_at && clock_.steady() - *looked.noted_at < kLongestUnnoted;
@@ -101,13 +115,14 @@ void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
   looked.noted = files;
   looked.noted_at = clock_.steady();
   board_.update(looked.member.name, [&](DatabaseStatus& status) {
-    status.exists = files.exists;
     status.writable = files.writable;
-    status.database_bytes = files.database_bytes;
-    status.wal_bytes = files.wal_bytes;
     status.disk_free_bytes = files.disk.free;
     status.disk_bytes = files.disk.all;
     status.looked_at = now;
+    if (files.error_number != 0) return;  // the rest as it was known last
+    status.exists = files.exists;
+    status.database_bytes = files.database_bytes;
+    status.wal_bytes = files.wal_bytes;
   });
 }
 
@@ -128,13 +143,7 @@ void FileLooks::look_at(Looked& looked) {
   }
   if (trend.seconds_until_full) figures["disk-full-in"] = *trend.seconds_until_full;
   std::vector<Finding> findings = judge(figures, member.settings->thresholds, member.path);
-  if (!files.exists) {
-    findings.push_back({.id = "database.missing",
-                        .severity = Severity::kCritical,
-                        .database = member.path,
-                        .meaning = "there is no such file",
-                        .remedy = "litewright restore " + member.path});
-  }
+  if (auto absent = absence(files, member.path)) findings.push_back(std::move(*absent));
   const bool nothing_new = findings.empty() && !looked.found_something;
   looked.found_something = !findings.empty();
   if (!nothing_new) board_.set_findings(member.name, FindingSource::kLook, std::move(findings));

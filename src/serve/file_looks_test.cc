@@ -90,6 +90,25 @@ TEST_F(FileLooksTest, AMissingFileIsCriticalAndComesBack) {
   EXPECT_EQ(found(), Words{});
 }
 
+TEST_F(FileLooksTest, OneThatCanNotBeLookedAtIsNotMissing) {
+  std::ofstream(path_) << "xyz";
+  join(kOnlyWal);
+  looks_.look();
+  std::filesystem::remove(path_);
+  std::filesystem::create_symlink(path_, path_);
+  looks_.look();
+  EXPECT_EQ(found(), Words{"database.unreachable"});
+  const auto status = board_.find("app.db");
+  EXPECT_EQ(status->worst(), Severity::kCritical);
+  EXPECT_EQ(status->open_findings().at(0).remedy.find("restore"), std::string::npos);
+  EXPECT_TRUE(status->exists && !status->writable);
+  EXPECT_EQ(status->database_bytes, 3u);
+  std::filesystem::remove(path_);
+  looks_.look();
+  EXPECT_EQ(found(), Words{"database.missing"});
+  EXPECT_FALSE(board_.find("app.db")->exists);
+}
+
 TEST_F(FileLooksTest, ABackupIsOldOnlyWhileCommitsAreNotArchived) {
   std::ofstream(path_) << "x";
   join(std::string(kOnlyWal) + ", backup-age = \"1h,2h\"");

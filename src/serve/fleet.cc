@@ -77,7 +77,8 @@ void Fleet::finish_leaving(const Member& member) {
                .text = fmt::format("no longer guards {}", member.path),
                .fields = {{"path", member.path}}});
   std::error_code failure;
-  if (std::filesystem::exists(member.path, failure)) return;
+  const bool exists = std::filesystem::exists(member.path, failure);
+  if (exists || failure) return;  // an error: that it is gone is not known
   around_.board.tell_of_daemon(
       {.id = "database.deleted",
        .severity = Severity::kWarning,

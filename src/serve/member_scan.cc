@@ -58,8 +58,25 @@ std::optional<MemberScan::Result> MemberScan::take() {
   return std::exchange(result_, std::nullopt);
 }
 
+// What can't be read, or means no databases, is looked at again though no folder changed.
+MemberScan::Result MemberScan::look(const std::shared_ptr<const Configuration>& configuration,
+                                    std::vector<Member>& before, bool& settled) {
+  Result result{.configuration = configuration};
+  try {
+    MembersFound found = look_for_members(configuration, before);
+    settled = settled && found.all_read;
+    result.members = before = std::move(found.members);
+    result.troubles = std::move(found.troubles);
+  } catch (const std::exception& error) {
+    result.failure = error.what();
+    settled = false;
+  }
+  return result;
+}
+
 void MemberScan::run() {
   LastLook last;
+  std::vector<Member> before;  // as they were last found
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     changed_.wait(lock, [this] { return stopping_ || configuration_; });
@@ -71,13 +88,10 @@ void MemberScan::run() {
     std::optional folders = folders_changed(*result.configuration);
     const bool same = last.still_holds(result.configuration, folders);
     if (!same) {
-      if (folders && !is_settled(*folders, std::chrono::system_clock::now())) folders.reset();
+      bool settled = is_settled(*folders, std::chrono::system_clock::now());
+      result = look(result.configuration, before, settled);
+      if (!settled) folders.reset();
       last = {result.configuration, std::move(folders), began};
-      try {
-        result.members = find_members(result.configuration);
-      } catch (const std::exception& error) {
-        result.failure = error.what();
-      }
     }
     const auto took = std::chrono::duration_cast<milliseconds>(Steady::now() - began);
     lock.lock();

@@ -27,12 +27,15 @@ class MemberScan {
   struct Result {
     std::shared_ptr<const Configuration> configuration = {};
     std::vector<Member> members = {};
-    std::string failure = {};  // why there are none
+    std::vector<Finding> troubles = {};  // of places that can't be read, or hold nothing
+    std::string failure = {};            // why there are none
   };
   // The newest since the last call.
   std::optional<Result> take();
 
  private:
+  static Result look(const std::shared_ptr<const Configuration>& configuration, std::vector<Member>& before,
+                     bool& settled);
   void run();
 
   std::mutex mutex_;

@@ -111,6 +111,122 @@ TEST_F(MembersTest, ANameIsUtf8AndOnesOwnWhateverTheFilesAreCalled) {
                    "ROOT/t/caf\xef\xbf\xbd.db (3) ROOT/t/caf\xea.db ROOT/t/caf\xea.db-archive"}));
 }
 
+// A folder that is a link to itself can't be read by anybody, root included.
+class UnreadPlaceTest : public MembersTest {
+ protected:
+  UnreadPlaceTest() {
+    file("t/a.db");
+    file("t/b.db");
+  }
+  MembersFound look(const std::string& settings) {
+    configuration_ = std::make_shared<const Configuration>(
+        parse_configuration("[[database]]\n" + settings, root_ + "/litewright.toml"));
+    MembersFound found = look_for_members(configuration_, before_);
+    before_ = found.members;
+    return found;
+  }
+  void hide(const std::string& folder) {
+    fs::rename(root_ + "/" + folder, root_ + "/away");
+    fs::create_symlink(fs::path(folder).filename(), root_ + "/" + folder);
+  }
+  void show(const std::string& folder) {
+    fs::remove(root_ + "/" + folder);
+    fs::rename(root_ + "/away", root_ + "/" + folder);
+  }
+  static Words names(const MembersFound& found) {
+    Words words;
+    for (const Member& member : found.members) words.push_back(member.name + " " + member.archive);
+    return words;
+  }
+  static Words troubles(const MembersFound& found) {
+    Words words;
+    for (const Finding& one : found.troubles)
+      words.push_back(fmt::format("{} {} {}", severity_name(one.severity), one.id, one.object));
+    return words;
+  }
+  const std::string root_ = fs::canonical(folder_.path(".")).string();
+  std::shared_ptr<const Configuration> configuration_;
+  std::vector<Member> before_;
+};
+
+TEST_F(UnreadPlaceTest, WhoWasThereBeforeAFolderCouldNotBeReadStaysAMember) {
+  for (const std::string& settings :
+       {"directory = \"" + root_ + "/t\"\n", "glob = \"" + root_ + "/t/*.db\"\narchive = \"/backup\"\n"}) {
+    before_.clear();
+    const MembersFound seen = look(settings);
+    EXPECT_EQ(seen.members.size(), 2u);
+    EXPECT_EQ(troubles(seen), Words{});
+    EXPECT_TRUE(seen.all_read);
+    hide("t");
+    for (int look_again = 0; look_again < 2; ++look_again) {
+      const MembersFound hidden = look(settings);
+      EXPECT_EQ(names(hidden), names(seen));
+      const std::string place = settings.starts_with("glob") ? "/t/*.db" : "/t";
+      EXPECT_EQ(troubles(hidden), Words{"critical config.not-followed " + root_ + place});
+      EXPECT_NE(hidden.troubles.at(0).meaning.find("2 known before stay guarded"), std::string::npos)
+          << hidden.troubles[0].meaning;
+      EXPECT_FALSE(hidden.all_read);
+    }
+    show("t");
+    EXPECT_EQ(names(look(settings)), names(seen));
+    EXPECT_EQ(troubles(look(settings)), Words{});
+  }
+}
+
+TEST_F(UnreadPlaceTest, OfManyFoldersOneThatCanNotBeReadKeepsItsOwn) {
+  file("u/c.db");
+  const std::string settings = "glob = \"" + root_ + "/[tu]/*.db\"\n";
+  EXPECT_EQ(look(settings).members.size(), 3u);
+  hide("t");
+  fs::remove(folder_.path("u/c.db"));
+  EXPECT_EQ(look(settings).members.size(), 2u) << "who is known to be gone leaves";
+  before_.clear();
+  EXPECT_EQ(look(settings).members.size(), 0u);
+}
+
+TEST_F(UnreadPlaceTest, OneNamedByPathIsWhereItWas) {
+  fs::create_directory_symlink("t", folder_.path("link"));
+  const std::string settings = "path = \"" + root_ + "/link/a.db\"\n";
+  EXPECT_EQ(look(settings).members.at(0).path, root_ + "/t/a.db");
+  fs::remove(folder_.path("link"));
+  fs::create_symlink("link", folder_.path("link"));
+  EXPECT_EQ(look(settings).members.at(0).path, root_ + "/t/a.db");
+}
+
+TEST_F(UnreadPlaceTest, APlaceThatMeansNothingIsAWarning) {
+  struct Case {
+    const char *settings, *trouble, *words;
+  };
+  for (const Case& one :
+       {Case{"directory = \"ROOT/no\"", "warning config.matches-nothing ROOT/no", "no such directory"},
+        Case{"glob = \"ROOT/t/[.db\"", "warning config.matches-nothing ROOT/t/[.db", "nothing matches"},
+        Case{"glob = \"~/t/*.db\"", "warning config.matches-nothing ~/t/*.db", "'~'"},
+        Case{"directory = \"ROOT/t/a.db\"", "critical config.not-followed ROOT/t/a.db", "Not a directory"},
+        Case{"glob = \"ROOT/t/*.d\"", "warning config.matches-nothing ROOT/t/*.d", ""}}) {
+    std::string settings = one.settings;
+    std::string trouble = one.trouble;
+    for (std::string* text : {&settings, &trouble}) {
+      if (const auto at = text->find("ROOT"); at != std::string::npos) text->replace(at, 4, root_);
+    }
+    const MembersFound found = look(settings);
+    EXPECT_EQ(found.members.size(), 0u);
+    ASSERT_EQ(troubles(found), Words{trouble}) << settings;
+    EXPECT_NE(found.troubles[0].meaning.find(one.words), std::string::npos) << found.troubles[0].meaning;
+  }
+  fs::create_directory(folder_.path("empty"));
+  EXPECT_EQ(troubles(look("directory = \"" + root_ + "/empty\"")), Words{}) << "who joins it is guarded";
+}
+
+TEST_F(MembersTest, AFolderTellsThatItsRightsChanged) {
+  file("t/a.db");
+  const auto folders = [this] {
+    return folders_changed(
+        parse_configuration("[[database]]\ndirectory = \"" + folder_.path("t") + "\"\n", "x.toml"));
+  };
+  const auto before = folders();
+  while (folders() == before) fs::permissions(folder_.path("t"), fs::perms::owner_all);
+}
+
 TEST_F(MembersTest, AFolderTellsThatSomethingJoined) {
   file("t/a.db");
   const auto folders = [this](const std::string& glob) {

@@ -395,6 +395,57 @@ def refuses_a_file_without_databases(context):
     newest_equals(context, app)
 
 
+def folder_without_rights(context):
+    """A folder that can't be listed, and then not be searched: its databases stay guarded, with findings, and none is called deleted or
+    missing; rights given back end them. As a user who is not root."""
+    if os.geteuid() != 0:
+        raise Skip("only root may become another user")
+    nobody = 65534
+    app, other = make(context, "tenants/a.db"), make(context, "more/x/b.db")
+    places = [os.path.dirname(app), os.path.dirname(other)]
+    for folder in (context.folder, context.path("more"), *places, app, other):
+        os.chmod(folder, 0o755 if folder in (context.folder, context.path("more")) else 0o777)
+    for name in ("state", "backup"):
+        os.mkdir(context.path(name))
+        os.chown(context.path(name), nobody, nobody)
+    toml = "".join(f'[[database]]\n{what}\narchive = "{context.path("backup")}/{number}"\n' for number, what in
+                   enumerate((f'directory = "{places[0]}"', f'glob = "{context.path("more")}/*/*.db"')))
+    as_nobody = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+    served = Serve(context, toml, before=as_nobody)
+    served.wait_following("a.db", "x/b.db")
+    objects = (places[0], context.path("more") + "/*/*.db")
+    for rights in (0o311, 0o000):
+        seen = len(served.events)
+        for folder in places:
+            os.chmod(folder, rights)
+        of = lambda place, change: served.wait_event("finding", after=seen, that=lambda event: (event["finding"]["object"], event["change"])
+                                                     == (place, change))["finding"]
+        for place in objects:
+            found = of(place, "appeared")
+            check((found["id"], found["severity"]) == ("config.not-followed", "critical") and "Permission denied" in found["meaning"], f"{found}")
+        served.reload(toml)  # takes no guard away either
+        served.wait_event("configured", after=seen, that=lambda event: event["databases"] == 2)
+        for name, path in (("a.db", app), ("x/b.db", other)) if rights == 0 else ():
+            found = served.wait_finding("database.unreachable", database=name, after=seen)["finding"]
+            check("Permission denied" in found["meaning"] and "restore" not in found["remedy"], f"{found}")
+        for path in (app, other):
+            write(path)
+        for folder in places:
+            os.chmod(folder, 0o777)
+        for place in objects:
+            of(place, "cleared")
+        if rights == 0:
+            served.wait_following("a.db", "x/b.db", after=seen)
+    ids = {event["finding"]["id"] for event in served.events if event["event"] == "finding"}
+    check(not ids & {"database.deleted", "database.missing"}, f"{ids}")
+    check(not [event for event in served.events if event["event"] == "left"], "a guard left")
+    for path, archive in ((app, "0/a.db"), (other, "1/x/b.db")):
+        said = context.run([*as_nobody, context.litewright, "sync", path, "--archive", context.path("backup/" + archive)])
+        check(said.status == 0, f"{said}")
+    served.stop()
+    return f"findings: {', '.join(sorted(ids))}"
+
+
 def stopped_in_the_gate(context):
     """Stopped while one of two guards keeps writers out: the watchdog ends the process, writers go on, and all is guarded again."""
     path, other = new_database(context), make(context, "other.db")
@@ -452,7 +503,11 @@ def checks_its_configuration(context):
         check(answer(toml, 78).stderr and context.command("serve", "--config", file, status=78).stderr, "serve began")
     pathlib.Path(file).write_text(f'[[database]]\npath = "{path}"\nschedule.daily = "0 2 * * *"\n')
     fine = context.command("serve", "--check-config", "--config", file, "--json").json
-    check([one["name"] for one in fine["databases"]] == ["app.db"], f"{fine}")
+    check([one["name"] for one in fine["databases"]] == ["app.db"] and fine["findings"] == [], f"{fine}")
+    for place, words in ((f'directory = "{context.path("no")}"', "no such directory"), ('glob = "~/data/*.db"', "'~'"),
+                         (f'glob = "{context.path("[.db")}"', "nothing matches")):
+        said = answer(f'[[database]]\npath = "{path}"\n[[database]]\n{place}\n', 0).stdout
+        check("config.matches-nothing" in said and words in said and "databases now: 1" in said, f"{place}: {said}")
     check(not os.path.exists(path + "-archive"), "a check made an archive")
 
 
@@ -507,6 +562,7 @@ TESTS = [
     Test("serve's process is killed and begins again", begins_again, 6),
     Test("serve's process is killed after a reload", begins_again_as_it_was, 12),
     Test("serve refuses to reload a file without databases", refuses_a_file_without_databases, 6),
+    Test("serve guards databases whose folder can't be read", folder_without_rights, 15),
     Test("serve is stopped in the gate", stopped_in_the_gate, 10),
     Test("serve --check-config", checks_its_configuration, 3),
 ]
