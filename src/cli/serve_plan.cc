@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "archive/state_folder.h"
 #include "base/error.h"
 #include "serve/alerts.h"
 #include "serve/members.h"
@@ -18,9 +19,21 @@ void require_databases(const Configuration& configuration) {
               "[[database]]\npath = \"/data/app.db\"");
 }
 
+void require_state(const Configuration& configuration) {
+  const std::string& folder = configuration.serve.state_folder;
+  if (folder.empty()) return;
+  try {
+    require_state_folder(folder);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kConfig,
+                fmt::format("{}: state_folder: {}", configuration.file.string(), error.what()), error.hint());
+  }
+}
+
 // Without asking whom it means: a folder may hang.
 void require_all(const Configuration& configuration) {
   require_databases(configuration);
+  require_state(configuration);
   access_rules(configuration.http);
   for (const AlertSettings& alert : configuration.alerts) require_alert(alert);
 }
@@ -55,6 +68,9 @@ ServePlan read_plan(const Invocation& invocation) {
                 "litewright init app.db > litewright.toml");
   }
   require_all(*plan.configuration);
+  const auto state = invocation.session.environment("LITEWRIGHT_STATE");
+  if (plan.configuration->serve.state_folder.empty() && state && !state->empty())
+    require_state_folder(*state);
   plan.file = plan.configuration->file.string();
   const auto format = invocation.value("log-format");
   plan.json_log = format ? *format == "json" : plan.configuration->serve.json_log;

@@ -22,7 +22,8 @@ struct ServePlan {
 // be answered, an alert could never arrive.
 Configuration load_configuration(const std::string& file);
 
-// As the command line asks for it. Throws as load_configuration(), and where there is no file.
+// As the command line asks for it. Throws as load_configuration(), where there is no file, and where the
+// environment's state folder can't be used.
 ServePlan read_plan(const Invocation& invocation);
 
 // For the process after one that was killed: the file as it is now; where that is refused, the one that was
