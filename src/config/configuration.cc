@@ -1,11 +1,13 @@
 #include "config/configuration.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <fnmatch.h>
 
 #include <toml++/toml.h>
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <functional>
 
 #include "archive/keep_words.h"
@@ -13,7 +15,9 @@
 #include "base/file_descriptor.h"
 #include "base/nearest.h"
 #include "base/time_text.h"
+#include "operate/maintenance_plan.h"
 #include "sqlite/database_url.h"
+#include "store/open_store.h"
 
 namespace litewright {
 namespace {
@@ -23,6 +27,38 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kLargestNumber = 1'000'000;
 constexpr std::chrono::milliseconds kShortestLook{100};
 constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
+constexpr std::array<std::string_view, 6> kJournalModes = {"wal",     "delete", "truncate",
+                                                           "persist", "memory", "off"};
+
+std::chrono::nanoseconds parse_some_time(const std::string& text) {
+  const auto time = parse_duration(text);
+  if (time.count() == 0) throw Error(ErrorCode::kUsage, "more than nothing", "such as 30s, 15m, 6h");
+  return time;
+}
+
+std::string parse_span_of_day(const std::string& text) {
+  try {
+    within_hours(text, "00:00");
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kUsage, error.what(), "\"08:00-18:00\"; it may go over midnight");
+  }
+  return text;
+}
+
+std::string parse_web_address(const std::string& text) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (text.empty() || (text.starts_with(scheme) && text.size() > scheme.size())) return text;
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("'{}' is no address", text), "http://127.0.0.1:8000/health");
+}
+
+std::string parse_journal_mode(const std::string& text) {
+  std::string mode = text;
+  std::ranges::transform(mode, mode.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (mode.empty() || std::ranges::find(kJournalModes, mode) != kJournalModes.end()) return mode;
+  throw Error(ErrorCode::kUsage, fmt::format("SQLite has no journal mode '{}'", text),
+              fmt::format("it is one of {}", fmt::join(kJournalModes, ", ")));
+}
 
 // Where in the file, and what of it is being read.
 class Reader {
@@ -173,7 +209,7 @@ class Reader {
           .severity = severity_of(*table),
           .databases = texts(*table, "databases"),
           .findings = texts(*table, "findings"),
-          .quiet_hours = text(*table, "quiet_hours"),
+          .quiet_hours = parsed<std::string>(*table, "quiet_hours", "", parse_span_of_day),
           .channel = read_channel(*table)};
       alert.repeat = parsed(*table, "repeat", alert.repeat, parse_duration);
       alert.settle = parsed(*table, "settle", alert.settle, parse_duration);
@@ -214,7 +250,7 @@ class Reader {
     settings.zone = text(table, "zone");
     rules.retries = static_cast<int>(number(table, "retries", static_cast<std::uint64_t>(rules.retries), 0));
     rules.jitter = parsed(table, "jitter", rules.jitter, parse_duration);
-    rules.time_limit = parsed(table, "time_limit", rules.time_limit, parse_duration);
+    rules.time_limit = parsed(table, "time_limit", rules.time_limit, parse_some_time);
     rules.longest_lateness = parsed(table, "longest_lateness", rules.longest_lateness, parse_duration);
     if (is_second(table, "catch_up", "latest", "never")) rules.catch_up = JobRules::CatchUp::kNever;
     for (const char* plan : kPlans) {
@@ -310,26 +346,45 @@ class Reader {
     return values;
   }
 
+  // Of several, which are not kept in step yet, the others would hold nothing.
+  std::vector<std::string> read_archives(const toml::table& table) const {
+    std::vector<std::string> archives = texts(table, "archive");
+    if (archives.size() > 1) {
+      throw wrong(*table.get("archive"), "a database has one archive",
+                  "a second copy of it: copy the first one's folder, as with rsync");
+    }
+    try {
+      for (const std::string& archive : archives) require_store_driver(archive);
+    } catch (const Error& error) {
+      throw wrong(*table.get("archive"), fmt::format("archive: {}", error.what()), error.hint());
+    }
+    return archives;
+  }
+
   DatabaseSettings database(const toml::table& table) const {
     require_known(table, "database", {"keep", "schedule", "service", "health", "thresholds", "rules"});
-    DatabaseSettings settings = {.path = text(table, "path"),
-                                 .glob = text(table, "glob"),
-                                 .directory = text(table, "directory"),
-                                 .name = text(table, "name"),
-                                 .archives = texts(table, "archive"),
-                                 .files = texts(table, "files"),
-                                 .journal_mode = text(table, "journal_mode"),
-                                 .busy_hours = text(table, "busy_hours"),
-                                 .copies = text(table, "copies"),
-                                 .cold = text(table, "cold"),
-                                 .schedule = all_texts(table, "schedule"),
-                                 .service = all_texts(table, "service")};
+    DatabaseSettings settings = {
+        .path = text(table, "path"),
+        .glob = text(table, "glob"),
+        .directory = text(table, "directory"),
+        .name = text(table, "name"),
+        .archives = read_archives(table),
+        .files = texts(table, "files"),
+        .journal_mode = parsed<std::string>(table, "journal_mode", "", parse_journal_mode),
+        .busy_hours = parsed<std::string>(table, "busy_hours", "", parse_span_of_day),
+        .copies = text(table, "copies"),
+        .cold = text(table, "cold"),
+        .schedule = all_texts(table, "schedule"),
+        .service = all_texts(table, "service")};
     const int places =
         int{!settings.path.empty()} + int{!settings.glob.empty()} + int{!settings.directory.empty()};
     if (places != 1) throw wrong(table, "a database has a path, or a glob, or a directory");
+    if (!settings.name.empty() && !settings.is_one_file())
+      throw wrong(*table.get("name"), "name is of one database: with path",
+                  "of many each is called by its file");
     read_guard(table, settings);
     settings.recorder = parsed(table, "recorder", settings.recorder, parse_duration);
-    settings.recorder_stall = parsed(table, "recorder_stall", settings.recorder_stall, parse_duration);
+    settings.recorder_stall = parsed(table, "recorder_stall", settings.recorder_stall, parse_some_time);
     if (const toml::table* health = table_of(table, "health", "database.")) read_health(*health, settings);
     if (const toml::table* thresholds = table_of(table, "thresholds", "database.")) {
       read_thresholds(*thresholds, settings);
@@ -340,7 +395,7 @@ class Reader {
 
   void read_health(const toml::table& health, DatabaseSettings& settings) const {
     require_known(health, "database.health", {"min_rows"});
-    settings.health_url = text(health, "url");
+    settings.health_url = parsed<std::string>(health, "url", "", parse_web_address);
     settings.health_query = text(health, "query");
     const toml::table* rows = table_of(health, "min_rows", "database.health.");
     if (rows == nullptr) return;
@@ -466,6 +521,19 @@ Configuration parse_configuration(std::string_view text, const fs::path& file) {
   }
 }
 
+namespace {
+
+std::string text_of_file(const std::string& file) {
+  try {
+    return read_whole_file(file, kMostConfigurationBytes);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    throw Error(ErrorCode::kConfig, error.what(), "a litewright.toml is written by hand: is it this file?");
+  }
+}
+
+}  // namespace
+
 Configuration find_configuration(const std::optional<std::string>& named) {
   std::error_code failure;
   if (named && !fs::exists(*named, failure)) {
@@ -475,8 +543,7 @@ Configuration find_configuration(const std::optional<std::string>& named) {
       named ? std::vector{*named}
             : std::vector<std::string>{"litewright.toml", "/etc/litewright/litewright.toml"};
   for (const std::string& place : places) {
-    if (fs::exists(place, failure))
-      return parse_configuration(read_whole_file(place, kMostConfigurationBytes), place);
+    if (fs::exists(place, failure)) return parse_configuration(text_of_file(place), place);
   }
   return {};
 }

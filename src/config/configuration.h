@@ -25,7 +25,7 @@ struct DatabaseSettings {
   std::string glob = {};                     // "/data/tenants/*.db", or
   std::string directory = {};                // all that are named as databases in it, not below
   std::string name = {};                     // default: the file's name
-  std::vector<std::string> archives = {};    // empty: DB-archive beside the database
+  std::vector<std::string> archives = {};    // one at most; empty: DB-archive beside the database
   std::uint64_t wal_limit_bytes = 12 << 20;  // the guard's: as `protect` has them
   std::uint64_t wal_ceiling_bytes = 1 << 30;
   std::uint64_t spool_bytes = 256 << 20;
@@ -84,7 +84,7 @@ struct Configuration {
   // Of the file `database`: that whose path means it, else whose glob matches or whose directory holds it;
   // null where none does.
   const DatabaseSettings* of(const std::filesystem::path& database) const;
-  // The first archive named for it; one of many files has a folder of its own below that. Where none is
+  // The archive named for it; one of many files has a folder of its own below that. Where none is
   // named: the folder beside the database.
   std::string archive_of(const std::filesystem::path& database) const;
 };

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 #include "base/time_text.h"
 #include "config/first_configuration.h"
 
@@ -53,7 +57,7 @@ weekly = "0 4 * * 0"
 [[database]]
 path = "/data/app.db"
 name = "shop"
-archive = ["/backup/app", "/mnt/app"]
+archive = ["/backup/app"]
 files = ["/data/key"]
 journal_mode = "wal"
 recorder = "5m"
@@ -116,7 +120,7 @@ directory = "/data/more"
   ASSERT_EQ(all.databases.size(), 4u);
   const DatabaseSettings& shop = all.databases[0];
   EXPECT_EQ(shop.name, "shop");
-  EXPECT_EQ(shop.archives, (std::vector<std::string>{"/backup/app", "/mnt/app"}));
+  EXPECT_EQ(shop.archives, std::vector<std::string>{"/backup/app"});
   EXPECT_EQ(shop.files, std::vector<std::string>{"/data/key"});
   EXPECT_EQ(shop.journal_mode, "wal");
   EXPECT_EQ(shop.recorder, minutes(5));
@@ -221,6 +225,24 @@ TEST(Configuration, NamesFileLineAndTheNearestKey) {
         Bad{"[[database]]\npath = \"a\"\nschedule.jitter = \"soon\"\n", "x.toml:3: ", ""},
         Bad{"[[database]]\npath = \"a\"\nschedule.weekly = \"0 3 * * 9\"\n", "x.toml:3: weekly: ", ""},
         Bad{"[[database]]\npath = \"a\"\nwal_limit = \"2GiB\"\n", "x.toml:1: wal_ceiling", ""},
+        Bad{"[[database]]\npath = \"a\"\narchive = [\"b\", \"c\"]\n", "x.toml:3: a database has one archive",
+            ""},
+        Bad{"[[database]]\npath = \"a\"\narchive = \"\"\n", "x.toml:3: archive: ", "folder"},
+        Bad{"[[database]]\npath = \"a\"\narchive = [\"file://\"]\n", "x.toml:3: archive: ", "folder"},
+        Bad{"[[database]]\npath = \"a\"\narchive = \"s3://b/c\"\n", "x.toml:3: archive: no driver for s3",
+            "folder"},
+        Bad{"[[database]]\nglob = \"*.db\"\nname = \"a\"\n", "x.toml:3: name is of one database", ""},
+        Bad{"[[database]]\ndirectory = \"d\"\nname = \"a\"\n", "x.toml:3: name is of one database", ""},
+        Bad{"[[database]]\npath = \"a\"\nbusy_hours = \"8-18\"\n", "x.toml:3: busy_hours: '8-18'",
+            "08:00-18:00"},
+        Bad{"[[alert]]\nsyslog = \"user\"\nquiet_hours = \"night\"\n", "x.toml:3: quiet_hours: 'night'",
+            "08:00-18:00"},
+        Bad{"[[database]]\npath = \"a\"\njournal_mode = \"wall\"\n",
+            "x.toml:3: journal_mode: ", "wal, delete"},
+        Bad{"[[database]]\npath = \"a\"\nhealth.url = \"foo\"\n", "x.toml:3: url: 'foo' is no address",
+            "http://"},
+        Bad{"[jobs]\ntime_limit = \"0s\"\n", "x.toml:2: time_limit: more than nothing", ""},
+        Bad{"[[database]]\npath = \"a\"\nrecorder_stall = \"0s\"\n", "x.toml:3: recorder_stall: ", ""},
         Bad{"[[database]]\npath = \"a\"\nkeep.lasst = 1\n", "x.toml:3: unknown key 'lasst'",
             "did you mean last?"},
         Bad{"[[database]]\npath = \"a\"\nkeep.last = 0\n", "x.toml:3: --keep-last: ", ""},
@@ -246,8 +268,25 @@ TEST(Configuration, NamesFileLineAndTheNearestKey) {
   }
 }
 
+TEST(Configuration, WritesAJournalModeAsSqliteDoes) {
+  const auto mode = [](const std::string& word) {
+    return parse_configuration("[[database]]\npath = \"a\"\njournal_mode = \"" + word + "\"\n", "x.toml")
+        .databases.at(0)
+        .journal_mode;
+  };
+  EXPECT_EQ(mode("WAL"), "wal");
+  EXPECT_EQ(mode("delete"), "delete");
+  EXPECT_EQ(mode(""), "");
+}
+
+TEST(Configuration, AFileThatIsTooLargeIsAConfigurationThatIsWrong) {
+  const TestFolder folder;
+  std::ofstream(folder.path("x.toml")) << "# " << std::string(kMostConfigurationBytes, 'x') << "\n";
+  EXPECT_EQ(code_of([&] { find_configuration(folder.path("x.toml")); }), ErrorCode::kConfig);
+}
+
 // Every comment that shows a key is taken away: the whole must be read, and mean this database.
-std::string without_comment_signs(std::string text) {
+std::string without_comment_signs(const std::string& text) {
   std::string made;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);

@@ -54,8 +54,7 @@ std::string first_configuration(const FoundDatabase& found) {
   text += fmt::format("path = {}  # {}, {} mode\n", quoted(found.path), format_size(found.bytes),
                       found.journal_mode);
   text += fmt::format("# name = {}\n", quoted(found.path.substr(found.path.rfind('/') + 1)));
-  text += fmt::format("# archive = {}  # better on another disk; a list for several\n",
-                      quoted(found.path + "-archive"));
+  text += fmt::format("# archive = {}  # better on another disk\n", quoted(found.path + "-archive"));
   text += "# files = []  # companions (keys, OAuth state) kept with each named point\n";
   text += fmt::format("{}journal_mode = \"wal\"  # another one is a warning\n",
                       found.journal_mode == "wal" ? "" : "# ");

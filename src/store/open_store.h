@@ -12,4 +12,7 @@ namespace litewright {
 // Error{kUsage} where this build has no driver for it.
 std::unique_ptr<ObjectStore> open_store(const std::string& archive);
 
+// Throws as open_store() does for a place that it has no driver for, or that has no name. Looks at nothing.
+void require_store_driver(const std::string& archive);
+
 }  // namespace litewright

@@ -497,6 +497,9 @@ def checks_its_configuration(context):
                         (f'[[database]]\npath = "{path}"\narchive = "/x"\n[[database]]\npath = "{other}"\narchive = "/x/"\n',
                          (path, other, "one archive")),
                         ('[[database]]\npath = "postgresql://host/app"\n', ("PostgreSQL",)),
+                        (f'[[database]]\npath = "{path}"\narchive = "s3://b/app"\n', ("litewright.toml:3", "no driver for s3")),
+                        (f'[[database]]\npath = "{path}"\narchive = ["{other}", "/x"]\n', ("litewright.toml:3", "one archive")),
+                        (f'serve.state_folder = "{path}"\n[[database]]\npath = "{path}"\n', ("litewright.toml: state_folder", "no folder")),
                         ('[http]\nlisten = "127.0.0.1:7070"\n', ("no [[database]]",))):
         said = answer(toml, 78).stderr
         check(all(word in said for word in words), f"{toml}: {said}")
@@ -509,6 +512,11 @@ def checks_its_configuration(context):
         said = answer(f'[[database]]\npath = "{path}"\n[[database]]\n{place}\n', 0).stdout
         check("config.matches-nothing" in said and words in said and "databases now: 1" in said, f"{place}: {said}")
     check(not os.path.exists(path + "-archive"), "a check made an archive")
+    os.mkdir(context.path("ours"))
+    os.symlink("ours", context.path("link"))
+    for state, status, words in ((path, 73, "no folder"), (context.path("link"), 0, "")):
+        said = context.command("serve", "--check-config", "--config", file, status=status, env=context.environment | {"LITEWRIGHT_STATE": state})
+        check(words in said.stderr, f"{state}: {said}")
 
 
 def sandbox(context):
