@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "archive/state_folder.h"
 #include "base/error.h"
@@ -51,6 +57,26 @@ std::shared_ptr<const Configuration> last_of(const ServePlan& start, const Share
   }
 }
 
+// Two files of different folders that have one name, in globs with one archive: the second one's guard will
+// be refused it.
+std::vector<Finding> shared_archives(std::span<const Member> members) {
+  std::map<std::string_view, const Member*> first;
+  std::vector<Finding> findings;
+  for (const Member& member : members) {
+    const auto [other, own] = first.emplace(member.archive, &member);
+    if (own) continue;
+    findings.push_back(
+        {.id = "config.one-archive",
+         .severity = Severity::kWarning,
+         .database = member.path,
+         .object = member.archive,
+         .meaning = fmt::format("it is the archive of {}, too, and of one of them alone can it be",
+                                other->second->path),
+         .remedy = "litewright serve --check-config"});
+  }
+  return findings;
+}
+
 }  // namespace
 
 Configuration load_configuration(const std::string& file) {
@@ -94,7 +120,7 @@ int check_configuration(const Invocation& invocation, const ServePlan& plan) {
   Output& output = invocation.session.output;
   nlohmann::ordered_json databases = nlohmann::ordered_json::array();
   TextTable table({{"NAME"}, {"DATABASE"}, {"ARCHIVE"}, {"JOBS"}});
-  const MembersFound found = look_for_members(plan.configuration, {});
+  MembersFound found = look_for_members(plan.configuration, {});
   for (const Member& member : found.members) {
     std::string jobs;
     for (const Job& job : jobs_of(plan.configuration->jobs, *member.settings))
@@ -103,6 +129,7 @@ int check_configuration(const Invocation& invocation, const ServePlan& plan) {
     databases.push_back(
         {{"name", member.name}, {"path", member.path}, {"archive", member.archive}, {"jobs", jobs}});
   }
+  std::ranges::move(shared_archives(found.members), std::back_inserter(found.troubles));
   if (!table.empty()) output.table(table);
   if (!found.troubles.empty()) output.findings(found.troubles);
   output.answer(fmt::format("{}: fine; databases now: {}", plan.file, databases.size()));

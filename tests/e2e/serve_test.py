@@ -511,6 +511,11 @@ def checks_its_configuration(context):
                          (f'glob = "{context.path("[.db")}"', "nothing matches")):
         said = answer(f'[[database]]\npath = "{path}"\n[[database]]\n{place}\n', 0).stdout
         check("config.matches-nothing" in said and words in said and "databases now: 1" in said, f"{place}: {said}")
+    make(context, "one/same.db"), make(context, "two/same.db")
+    both = "".join(f'[[database]]\ndirectory = "{context.path(folder)}"\narchive = "{context.path("backup")}"\n' for folder in ("one", "two"))
+    said = answer(both, 0).stdout
+    check("config.one-archive" in said and context.path("backup/same.db") in said, f"{said}")
+    pathlib.Path(file).write_text(f'[[database]]\npath = "{path}"\n')
     check(not os.path.exists(path + "-archive"), "a check made an archive")
     os.mkdir(context.path("ours"))
     os.symlink("ours", context.path("link"))
