@@ -82,8 +82,11 @@ void tell_syslog(const AlertDelivery& delivery) {
   std::vector<SyslogLine> lines;
   std::string line;
   std::istringstream text(delivery.document);
-  while (std::getline(text, line))
-    lines.push_back({.priority = facility->number | (line[1] - '0'), .text = line.substr(3)});
+  constexpr std::size_t kLevel = 3;  // "<2>"
+  while (std::getline(text, line)) {
+    if (line.size() < kLevel) continue;  // not ours: somebody wrote into the state folder
+    lines.push_back({.priority = facility->number | (line[1] - '0'), .text = line.substr(kLevel)});
+  }
   send_to_syslog(lines);
 }
 

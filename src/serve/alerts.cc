@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
 
 #include "base/durable_file.h"
 #include "base/error.h"
@@ -22,9 +24,10 @@ constexpr std::chrono::seconds kLookEvery{1};
 constexpr std::array<std::chrono::seconds, 4> kTryAgainAfter = {
     std::chrono::seconds(2), std::chrono::seconds(10), std::chrono::seconds(60), std::chrono::seconds(300)};
 constexpr std::size_t kTriesBeforeFinding = 2;
-constexpr std::size_t kMostPending = 256;
+constexpr std::size_t kMostPending = 256, kMostPendingBytes = 8 << 20;
 constexpr int kDeliverers = 3;
-constexpr std::uint64_t kMostKept = 16 << 20;
+constexpr std::uint64_t kMostKept = 64 << 20;
+constexpr std::array<std::string_view, 3> kWays = {"command", "webhook", "syslog"};
 
 bool is_quiet(const std::string& hours, WallTime time) {
   constexpr std::size_t kClockAt = 11;  // of "2026-11-20 14:03:05"
@@ -42,6 +45,24 @@ std::vector<OpenFinding> all_open(const StatusBoard& board) {
 }
 
 Bytes bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+// Nothing where there is no such alert or level.
+const AlertChannel* channel_of(const std::vector<AlertSettings>& alerts, const std::string& name,
+                               std::size_t level) {
+  const auto alert = std::ranges::find(alerts, name, &AlertSettings::name);
+  if (alert == alerts.end() || level > alert->escalation.size()) return nullptr;
+  return level == 0 ? &alert->channel : &alert->escalation[level - 1].channel;
+}
+
+const std::string& place_of(const AlertChannel& channel, AlertWay way) {
+  if (way == AlertWay::kWebhook) return channel.webhook;
+  return way == AlertWay::kSyslog ? channel.syslog : channel.command;
+}
+
+std::string text_in(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
 
 }  // namespace
 
@@ -66,7 +87,9 @@ Alerts::Alerts(std::vector<AlertSettings> alerts, AlertSurroundings surroundings
 
 void Alerts::begin() {
   try {
-    book_.restore(parse_ordered_json(read_whole_file(file_, kMostKept)));
+    const Json kept = parse_ordered_json(read_whole_file(file_, kMostKept));
+    book_.restore(kept);
+    restore(kept);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNoDatabase) {
       around_.log({.event = "warning",
@@ -74,8 +97,29 @@ void Alerts::begin() {
                    .text = fmt::format("what alerts told before is not known: {}", error.what())});
     }
   }
+  told_ = json_text(book_.kept());
   threads_.emplace_back([this] { watch(); });
   for (int i = 0; i < kDeliverers; ++i) threads_.emplace_back([this] { deliver_all(); });
+}
+
+// What was on its way, to where its alert says now. Before there are threads.
+void Alerts::restore(const Json& kept) {
+  if (!kept.is_object() || !kept.contains("pending") || !kept["pending"].is_array()) return;
+  for (const Json& one : kept["pending"]) {
+    if (!one.is_object()) continue;
+    const auto way = std::ranges::find(kWays, text_in(one, "way"));
+    const auto level = one.find("level");
+    if (way == kWays.end() || level == one.end() || !level->is_number_unsigned()) continue;
+    Pending pending = {
+        .delivery = {.way = static_cast<AlertWay>(way - kWays.begin()), .document = text_in(one, "document")},
+        .alert = text_in(one, "alert"),
+        .level = level->get<std::size_t>(),
+        .noted = true};
+    const AlertChannel* channel = channel_of(alerts_, pending.alert, pending.level);
+    if (channel != nullptr) pending.delivery.where = place_of(*channel, pending.delivery.way);
+    if (!pending.delivery.where.empty()) add(std::move(pending));
+  }
+  bound();
 }
 
 void Alerts::use(std::vector<AlertSettings> alerts) {
@@ -126,52 +170,76 @@ void Alerts::watch() {
   }
 }
 
-// First what is told is kept, then it is sent: killed in between, one message is lost rather than every
-// restart sending it again; `repeat` tells it later.
+// What is told is kept together with what is to be sent, and then it is sent: killed anywhere, nothing is
+// lost.
 void Alerts::look() {
   // A daemon that begins knows no findings yet: nothing is over because of that.
   if (!around_.board.started()) return;
   const WallTime now = around_.clock.wall();
   const std::vector<AlertMessage> messages = book_.look(all_open(around_.board), now);
+  {
+    std::string told = json_text(book_.kept());
+    const std::lock_guard lock(mutex_);
+    kept_ &= told == told_;
+    told_ = std::move(told);
+    for (const AlertMessage& message : messages) add(message, now);
+    bound();
+  }
   keep();
   const std::lock_guard lock(mutex_);
-  for (const AlertMessage& message : messages) {
-    const AlertSettings& alert = alerts_[message.alert];
-    const AlertChannel& channel =
-        message.level == 0 ? alert.channel : alert.escalation[message.level - 1].channel;
-    for (AlertDelivery& delivery : deliveries(channel, alert_document(message, alert, around_.host, now)))
-      add(std::move(delivery), alert.name);
-  }
-  while (pending_.size() > kMostPending) {
-    give_up(pending_.front(), "too many wait");
-    pending_.pop_front();
-  }
+  for (Pending& pending : pending_) pending.noted = true;
   if (!messages.empty()) changed_.notify_all();
 }
 
+// Where that fails it is tried again with the next look.
 void Alerts::keep() {
-  std::string kept = json_text(book_.kept());
-  if (kept == kept_) return;
+  const std::lock_guard keeping(keeping_);
+  std::string text;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(kept_, true)) return;
+    text = to_keep();
+  }
   try {
-    write_file_durably(file_, bytes_of(kept));
-    kept_ = std::move(kept);
+    write_file_durably(file_, bytes_of(text));
     not_kept_.clear();
   } catch (const Error& error) {
+    {
+      const std::lock_guard lock(mutex_);
+      kept_ = false;
+    }
     if (not_kept_ == error.what()) return;
     not_kept_ = error.what();
     around_.log(
         {.event = "warning",
          .severity = Severity::kWarning,
-         .text = fmt::format("what alerts told is not kept, and told again after a restart: {}", not_kept_)});
+         .text = fmt::format("what alerts told is not kept: a restart tells it again, and loses what is "
+                             "on its way: {}",
+                             not_kept_)});
   }
 }
 
+// Under mutex_. The book's object with one more key.
+std::string Alerts::to_keep() {
+  Json pending = Json::array();
+  for (const Pending& one : pending_) {
+    pending.push_back({{"alert", one.alert},
+                       {"level", one.level},
+                       {"way", kWays.at(static_cast<std::size_t>(one.delivery.way))},
+                       {"document", one.delivery.document}});
+  }
+  return fmt::format("{},\"pending\":{}}}", std::string_view(told_).substr(0, told_.size() - 1),
+                     json_text(pending));
+}
+
 // Under mutex_.
-void Alerts::give_up(const Pending& pending, const std::string& why) {
+void Alerts::give_up(Outbox::iterator pending, const std::string& why) {
   around_.log(
       {.event = "alert.failed",
        .severity = Severity::kWarning,
-       .text = fmt::format("an alert did not arrive: {}: {}", shown_delivery(pending.delivery), why)});
+       .text = fmt::format("an alert did not arrive: {}: {}", shown_delivery(pending->delivery), why)});
+  pending_.erase(pending);
+  kept_ = false;
 }
 
 void Alerts::deliver_all() {
@@ -182,10 +250,8 @@ void Alerts::deliver_all() {
       changed_.wait_for(lock, kLookEvery);
       continue;
     }
-    Pending pending = std::move(*next);
-    pending_.erase(next);
-    const Receiver receiver(pending.delivery.way, pending.delivery.where);
-    being_told_.insert(receiver);
+    next->under_way = true;
+    const Pending& pending = *next;  // nobody else touches what is under way, but to hurry it
     lock.unlock();
     std::string failure;
     try {
@@ -195,18 +261,50 @@ void Alerts::deliver_all() {
     }
     tell_state(pending, failure);
     lock.lock();
-    being_told_.erase(receiver);
-    if (!failure.empty()) failed(std::move(pending), failure);
+    next->under_way = false;
+    if (failure.empty()) {
+      pending_.erase(next);
+      kept_ = false;
+    } else {
+      failed(next, failure);
+    }
+    lock.unlock();
+    keep();
+    lock.lock();
     changed_.notify_all();
   }
 }
 
+// Under mutex_.
+void Alerts::add(const AlertMessage& message, WallTime now) {
+  const AlertSettings& alert = alerts_[message.alert];
+  const AlertChannel& channel = *channel_of(alerts_, alert.name, message.level);
+  for (AlertDelivery& delivery : deliveries(channel, alert_document(message, alert, around_.host, now)))
+    add({.delivery = std::move(delivery), .alert = alert.name, .level = message.level});
+}
+
 // Under mutex_. A receiver that failed may be well again: it is tried at once, and nothing is lost by that.
-void Alerts::add(AlertDelivery delivery, const std::string& alert) {
+void Alerts::add(Pending pending) {
   for (Pending& other : pending_) {
-    other.hurried |= other.delivery.way == delivery.way && other.delivery.where == delivery.where;
+    other.hurried |=
+        other.delivery.way == pending.delivery.way && other.delivery.where == pending.delivery.where;
   }
-  pending_.push_back({.delivery = std::move(delivery), .alert = alert, .due = around_.clock.steady()});
+  pending.due = around_.clock.steady();
+  pending_.push_back(std::move(pending));
+  kept_ = false;
+}
+
+// Under mutex_.
+void Alerts::bound() {
+  std::size_t bytes = 0;
+  for (const Pending& pending : pending_) bytes += pending.delivery.document.size();
+  for (auto at = pending_.begin();
+       at != pending_.end() && (pending_.size() > kMostPending || bytes > kMostPendingBytes);) {
+    const auto oldest = at++;
+    if (oldest->under_way) continue;
+    bytes -= oldest->delivery.document.size();
+    give_up(oldest, "too many wait");
+  }
 }
 
 // One that failed and was well again within seconds is no news.
@@ -222,28 +320,27 @@ void Alerts::tell_state(const Pending& pending, const std::string& failure) {
 }
 
 // Under mutex_. The first of each receiver, where that is due and nobody is at it.
-std::deque<Alerts::Pending>::iterator Alerts::next_due() {
+Alerts::Outbox::iterator Alerts::next_due() {
   const SteadyTime now = around_.clock.steady();
-  std::set<Receiver> behind = being_told_;
+  std::set<std::pair<AlertWay, std::string_view>> behind;
   return std::ranges::find_if(pending_, [&](const Pending& pending) {
-    return behind.emplace(pending.delivery.way, pending.delivery.where).second &&
-           (pending.due <= now || pending.hurried);
+    return behind.emplace(pending.delivery.way, pending.delivery.where).second && pending.noted &&
+           !pending.under_way && (pending.due <= now || pending.hurried);
   });
 }
 
 // Under mutex_. It stays before what else its receiver is to be told.
-void Alerts::failed(Pending pending, const std::string& why) {
-  const bool early = std::exchange(pending.hurried, false) && pending.due > around_.clock.steady();
-  if (early) return pending_.push_front(std::move(pending));
-  if (pending.tries == kTryAgainAfter.size()) return give_up(pending, why);
-  if (pending.tries == 0) {
+void Alerts::failed(Outbox::iterator pending, const std::string& why) {
+  const bool early = std::exchange(pending->hurried, false) && pending->due > around_.clock.steady();
+  if (early) return;
+  if (pending->tries == kTryAgainAfter.size()) return give_up(pending, why);
+  if (pending->tries == 0) {
     around_.log({.event = "alert.delayed",
                  .severity = Severity::kWarning,
                  .text = fmt::format("an alert did not arrive and is tried again: {}: {}",
-                                     shown_delivery(pending.delivery), why)});
+                                     shown_delivery(pending->delivery), why)});
   }
-  pending.due = around_.clock.steady() + kTryAgainAfter.at(pending.tries++);
-  pending_.push_front(std::move(pending));
+  pending->due = around_.clock.steady() + kTryAgainAfter.at(pending->tries++);
 }
 
 }  // namespace litewright

@@ -1,12 +1,15 @@
 // The board, what is delivered and in which order. What is told when: alert_book_test.cc.
 #include "serve/alerts.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/durable_file.h"
+#include "base/file_descriptor.h"
 #include "base/json_text.h"
 #include "base/test_folder.h"
 #include "base/thrown_error_test.h"
@@ -45,6 +48,23 @@ class AlertsTest : public ::testing::Test {
           {.name = command, .settle = std::chrono::nanoseconds(0), .channel = {.command = command}});
     }
     return settings;
+  }
+  // What that alert said is noted to have arrived.
+  bool all_noted(const std::string& alert) {
+    const auto end = SystemClock().steady() + std::chrono::seconds(30);
+    while (kept().find(fmt::format(R"({{"alert":"{}","level")", alert)) != std::string::npos) {
+      if (SystemClock().steady() > end) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+  }
+  std::string kept() { return read_whole_file(folder_.path("alerts.json"), 1 << 20); }
+  // As a restart does; `sudden`: as a kill right now, whatever is noted when it ends in order.
+  void restart(const std::vector<std::string>& commands, bool sudden = false) {
+    const std::string before = sudden ? kept() : "";
+    alerts_.reset();
+    if (sudden) write_file_durably(folder_.path("alerts.json"), std::as_bytes(std::span(before)));
+    begin(commands);
   }
   void use(const std::vector<std::string>& commands) { alerts_->use(settings_of(commands)); }
   void find(Severity severity) {
@@ -118,6 +138,50 @@ TEST_F(AlertsTest, OthersAreToldFromNowOnAndNobodyTwice) {
   use({});
   EXPECT_EQ(code_of([&] { alerts_->use({{.name = "a", .channel = {.webhook = "ftp://x"}}}); }),
             ErrorCode::kConfig);
+}
+
+TEST_F(AlertsTest, WhatDidNotArriveBeforeARestartArrivesAfterItInItsOrderAndOnce) {
+  statuses_["fails"] = {1, 1, 1};
+  begin({"fails", "is well"});
+  find(Severity::kWarning);
+  EXPECT_EQ(said("is well", 1), Said{"appeared 0"});
+  find(Severity::kOk);
+  EXPECT_EQ(said("is well", 2).size(), 2u);
+  EXPECT_EQ(said("fails", 2), (Said{"appeared 1", "appeared 1"}));
+  EXPECT_TRUE(all_noted("is well"));
+  restart({"fails", "is well"}, true);
+  EXPECT_EQ(said("fails", 3).back(), "appeared 1");
+  restart({"fails", "is well"});
+  EXPECT_EQ(said("fails", 5), (Said{"appeared 1", "appeared 1", "appeared 1", "appeared 0", "cleared 0"}));
+  restart({"fails", "is well"});
+  find(Severity::kCritical);
+  EXPECT_EQ(said("fails", 6).back(), "appeared 0") << "what arrived does not come again";
+  EXPECT_EQ(said("is well", 3), (Said{"appeared 0", "cleared 0", "appeared 0"}));
+}
+
+TEST_F(AlertsTest, WhatWaitedForAReceiverThatIsNobodysAnyMoreGoesNowhere) {
+  statuses_["gone"] = {1, 1};
+  begin({"gone"});
+  find(Severity::kWarning);
+  EXPECT_EQ(said("gone", 1), Said{"appeared 1"});
+  restart({"other"});
+  EXPECT_EQ(said("other", 1), Said{"appeared 0"});
+  restart({"gone"});
+  EXPECT_EQ(said("gone", 2), (Said{"appeared 1", "appeared 1"})) << "told anew";
+}
+
+TEST_F(AlertsTest, AFileThatSomebodyWroteIntoIsNoTrouble) {
+  for (const std::string bad :
+       {R"({"told":[],"pending":7})", R"({"pending":[7,{},{"way":"post"},{"way":"syslog"}]})",
+        R"({"pending":[{"alert":"ops","level":9,"way":"command","document":"{}"}]})",
+        R"({"pending":[{"alert":"ops","level":0,"way":"webhook","document":"{}"}]})"}) {
+    write_file_durably(folder_.path("alerts.json"), std::as_bytes(std::span(bad)));
+    alerts_.reset();
+    begin({"ops"});
+    find(Severity::kOk);
+  }
+  find(Severity::kCritical);
+  EXPECT_EQ(said("ops", 1), Said{"appeared 0"});
 }
 
 TEST_F(AlertsTest, WhatCanNotBeKeptIsToldAllTheSame) {

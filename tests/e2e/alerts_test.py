@@ -15,12 +15,13 @@ class Receiver:
     """A webhook that keeps what it is told, and fails the first time."""
 
     def __init__(self):
-        self.told, self.fails = [], [500]
+        self.told, self.fails, self.broken, self.refused = [], [500], False, 0
         self.url = serve_webhook(self._take)
 
     def _take(self, path, message):
-        if self.fails:
-            return self.fails.pop()
+        if self.fails or self.broken:
+            self.refused += 1
+            return self.fails.pop() if self.fails else 500
         self.told.append((path, message))
         return 204
 
@@ -92,6 +93,54 @@ thresholds = {{ free-disk = "off", disk-used = "off" }}
     check("secret" not in served.errors + json.dumps(served.events), "the webhook's secret was printed")
     served.stop(status=None)
     return f"{len(receiver.told)} messages, the first after a failure: {first['text'][:90]}"
+
+
+def kept(context):
+    """What a receiver did not take before the daemon was killed or left arrives when both are there again: once."""
+    receiver = Receiver()
+    path = context.path("app.db")
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
+    connection.close()
+    toml = f"""
+[serve]
+look_every = "200ms"
+[[alert]]
+name = "ops"
+settle = "1s"
+findings = ["database.missing"]
+webhook = "{receiver.url}/ops?key=secret"
+[[database]]
+path = "{path}"
+"""
+    noted = pathlib.Path(context.path("state/alerts.json"))
+    receiver.broken = True
+    for leave in (lambda: served.kill_all(), lambda: served.stop(status=None), None):
+        served = Serve(context, toml)
+        if receiver.refused == 0:
+            served.wait_following("app.db")
+            os.rename(path, path + ".away")
+        if leave:
+            before, end = receiver.refused, time.monotonic() + COMMAND_SECONDS
+            while receiver.refused == before:
+                check(time.monotonic() < end, "the receiver was asked no more")
+                time.sleep(.05)
+            leave()
+            check("secret" not in noted.read_text(), f"the webhook's secret stands in {noted.read_text()}")
+    receiver.broken = False
+    receiver.wait("/ops?key=secret", "appeared")
+    end = time.monotonic() + COMMAND_SECONDS
+    while json.loads(noted.read_text())["pending"]:  # one that is killed between arrival and note may say it again
+        check(time.monotonic() < end, "it arrived, and that is not noted")
+        time.sleep(.05)
+    served.kill_all()
+    served = Serve(context, toml)
+    os.rename(path + ".away", path)
+    receiver.wait("/ops?key=secret", "cleared")
+    reasons = [notice["reason"] for _, message in receiver.told for notice in message["notices"]]
+    check(reasons == ["appeared", "cleared"], f"told: {reasons}")
+    served.stop(status=None)
+    return f"{receiver.refused} times refused"
 
 
 def taken_over(context):
@@ -256,6 +305,7 @@ def refused(context):
 TESTS = [
     Test("a finding is told, escalated twice, over; nothing twice after a restart", told, 15),
     Test("command, webhook and syslog tell what appears, worsens, escalates and ends; not in quiet hours", every_way, 18, 120),
+    Test("what did not arrive before a kill or a restart arrives after it, once", kept, 15),
     Test("SIGHUP takes other alerts over", taken_over, 8),
     Test("alerts that could never arrive are refused", refused, 2),
 ]
