@@ -182,6 +182,15 @@ TEST(OpenApi, DescribesEveryKeyThatIsAnsweredAndNoOther) {
     ASSERT_NE(schema, nullptr) << q.target << " " << answer.status << " " << answer.type;
     EXPECT_EQ(description.breach(*schema, parse_json(answer.body), q.target), "") << q.target;
   }
+  WebSample beginning({}, WebSample::Board::kNotStarted);
+  for (const char* target : {"/health/ready", "/health/startup", "/api/health/ready", "/health"}) {
+    for (const char* format : {"", "?format=health%2Bjson"}) {
+      const HttpAnswer answer = beginning.get(target + std::string(format));
+      const Json* schema = description.answer(target, "get", answer);
+      ASSERT_NE(schema, nullptr) << target << " " << answer.status << " " << answer.type;
+      EXPECT_EQ(description.breach(*schema, parse_json(answer.body), target), "") << target;
+    }
+  }
   const HttpAnswer begun = web.ask({.method = "POST",
                                     .target = "/api/v1/databases/shop/jobs",
                                     .headers = {{"content-type", "application/json"}},

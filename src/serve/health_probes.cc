@@ -78,6 +78,18 @@ HttpAnswer health_document(const HttpCall& call, const Entries& entries, Severit
   return answer;
 }
 
+// A daemon that does not know its databases yet knows of nothing wrong: that is no health.
+std::optional<HttpAnswer> not_started(const HttpCall& call, const StatusBoard& board, Json document) {
+  if (board.started()) return std::nullopt;
+  const bool health_json = wants_health_json(call);
+  if (health_json) document = {{"status", "fail"}, {"version", "1"}};
+  document[health_json ? "output" : "reason"] =
+      "litewright serve has just begun: its databases are not known yet";
+  HttpAnswer answer = json_answer(document, 503);
+  if (health_json) answer.type = kHealthJson;
+  return answer;
+}
+
 HttpAnswer live(const HttpCall& call) {
   HttpAnswer answer = json_answer(Json{{"status", "pass"}});
   if (wants_health_json(call)) answer.type = kHealthJson;
@@ -85,6 +97,7 @@ HttpAnswer live(const HttpCall& call) {
 }
 
 HttpAnswer ready(const HttpCall& call, const StatusBoard& board) {
+  if (auto early = not_started(call, board, {{"status", "fail"}})) return std::move(*early);
   const Entries entries = asked_about(call, board);
   const Severity worst = severity_of(entries);
   if (wants_health_json(call)) return health_document(call, entries, worst);
@@ -102,11 +115,12 @@ HttpAnswer ready(const HttpCall& call, const StatusBoard& board) {
 
 // Once every database was looked at and its guard has begun, or has said why it can't.
 HttpAnswer startup(const HttpCall& call, const StatusBoard& board) {
+  if (auto early = not_started(call, board, {{"status", "fail"}})) return std::move(*early);
   const Entries entries = asked_about(call, board);
   const auto begun = std::ranges::count_if(entries, [](const auto& entry) {
     return entry->looked_at.has_value() && entry->guard != GuardState::kStarting;
   });
-  const bool all = board.started() && static_cast<std::size_t>(begun) == entries.size();
+  const bool all = static_cast<std::size_t>(begun) == entries.size();
   Json document = {{"status", all ? "pass" : "fail"}};
   if (call.may_ask) {
     document["databases"] = entries.size();
@@ -119,6 +133,8 @@ HttpAnswer startup(const HttpCall& call, const StatusBoard& board) {
 
 // Seed 000's: of one database.
 HttpAnswer file_ready(const HttpCall& call, const StatusBoard& board) {
+  if (auto early = not_started(call, board, {{"status", "fail"}, {"exists", false}, {"writable", false}}))
+    return std::move(*early);
   const Entries entries = asked_about(call, board);
   const Severity worst = severity_of(entries);
   if (wants_health_json(call)) return health_document(call, entries, worst);
@@ -139,6 +155,8 @@ HttpAnswer file_ready(const HttpCall& call, const StatusBoard& board) {
 
 // Seed 003's.
 HttpAnswer connected(const HttpCall& call, const StatusBoard& board) {
+  if (auto early = not_started(call, board, {{"status", "unhealthy"}, {"database", "disconnected"}}))
+    return std::move(*early);
   const Entries entries = asked_about(call, board);
   const Severity worst = severity_of(entries);
   if (wants_health_json(call)) return health_document(call, entries, worst);

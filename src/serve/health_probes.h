@@ -6,7 +6,8 @@
 //   /health             {"status": "healthy"|"unhealthy", "database": "connected"|"disconnected"}
 // Each is application/health+json where the Accept header or ?format=health+json asks for it. A warning is
 // 200, a critical finding 503: severities are those of `litewright check`. Who has not shown a token that is
-// needed is told the status alone.
+// needed is told the status alone. Until the daemon knows its databases all but the first are 503, with a
+// `reason`.
 #pragma once
 
 #include <vector>

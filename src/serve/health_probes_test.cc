@@ -95,6 +95,23 @@ TEST(HealthProbes, SpeakHealthJsonToWhoAsksForIt) {
   EXPECT_EQ(body_of(all)["checks"]["tenants:database.unusable"][0]["output"], "not looked at yet");
 }
 
+TEST(HealthProbes, FailUntilTheDaemonKnowsItsDatabases) {
+  WebSample web({}, WebSample::Board::kNotStarted);
+  for (const char* target : {"/health/ready", "/health/startup", "/health", "/api/health/ready",
+                             "/health/ready?db=shop", "/health?format=health+json"}) {
+    const HttpAnswer answer = web.get(target);
+    const Json body = body_of(answer);
+    EXPECT_EQ(answer.status, 503) << target;
+    EXPECT_TRUE(body.contains("reason") || body.contains("output")) << target << answer.body;
+    EXPECT_NE(body["status"], "pass") << target;
+  }
+  EXPECT_EQ(body_of(web.get("/health"))["database"], "disconnected");
+  EXPECT_EQ(web.get("/health/live").status, 200);
+  web.board.mark_started();
+  for (const char* target : {"/health/ready", "/health/startup", "/health"})
+    EXPECT_EQ(web.get(target).status, 200) << target;
+}
+
 TEST(HealthProbes, TellWhoHasNoTokenTheStatusAlone) {
   WebSample web({.token = "0123456789abcdef0123"});
   for (const char* target : {"/health/ready", "/health/startup", "/api/health/ready",

@@ -60,8 +60,10 @@ inline void fill_board(StatusBoard& board, const Clock& clock) {
 
 // Board, actions that note what they were asked, and routes.
 struct WebSample {
-  explicit WebSample(AccessRules rules = {}) : routes(std::move(rules), all_routes()) {
-    fill_board(board, clock);
+  enum class Board { kFilled, kNotStarted };
+  explicit WebSample(AccessRules rules = {}, Board begun = Board::kFilled)
+      : routes(std::move(rules), all_routes()) {
+    if (begun == Board::kFilled) fill_board(board, clock);
   }
 
   std::vector<HttpRoute> all_routes() {
