@@ -20,7 +20,7 @@ struct AlertChannel {
 
 // Who is told, too, while a critical finding stays open.
 struct AlertEscalation {
-  std::chrono::nanoseconds after{0};  // since it appeared
+  std::chrono::nanoseconds after{0};  // since it became critical
   AlertChannel channel = {};
   bool operator==(const AlertEscalation&) const = default;
 };

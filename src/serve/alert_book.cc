@@ -121,7 +121,11 @@ void AlertBook::tell_open(Alert& alert, Told& told, const Key& key, bool quiet, 
     told.better_since.reset();
   else if (!told.better_since)
     told.better_since = now;
-  if (told.better_since && now - *told.better_since >= alert.settings.settle) told.severity = severity;
+  if (told.better_since && now - *told.better_since >= alert.settings.settle) {
+    told.severity = severity;
+    told.critical_since.reset();
+  }
+  if (severity == Severity::kCritical && !told.critical_since) told.critical_since = now;
   if (quiet && severity < Severity::kCritical) return;
   std::optional<AlertReason> reason;
   if (!told.last)
@@ -139,9 +143,9 @@ void AlertBook::tell_open(Alert& alert, Told& told, const Key& key, bool quiet, 
 }
 
 void AlertBook::escalate(const Alert& alert, Told& told, const Key& key, WallTime now, Messages& out) const {
-  if (told.finding.severity < Severity::kCritical) return;
+  if (told.finding.severity < Severity::kCritical || !told.critical_since) return;
   while (told.level < alert.settings.escalation.size() &&
-         now - told.since >= alert.settings.escalation[told.level].after)
+         now - *told.critical_since >= alert.settings.escalation[told.level].after)
     out.add(++told.level, AlertReason::kEscalated, key, told);
 }
 
@@ -156,16 +160,18 @@ nlohmann::ordered_json AlertBook::kept() const {
   for (const Alert& alert : alerts_) {
     for (const auto& [key, told] : alert.told) {
       if (!told.last) continue;
-      list.push_back({{"alert", alert.settings.name},
-                      {"database", std::get<0>(key)},
-                      {"id", std::get<1>(key)},
-                      {"object", std::get<2>(key)},
-                      {"meaning", told.finding.meaning},
-                      {"remedy", told.finding.remedy},
-                      {"severity", severity_name(told.severity)},
-                      {"since", told.since.time_since_epoch().count()},
-                      {"last", told.last->time_since_epoch().count()},
-                      {"level", told.level}});
+      Json one = {{"alert", alert.settings.name},
+                  {"database", std::get<0>(key)},
+                  {"id", std::get<1>(key)},
+                  {"object", std::get<2>(key)},
+                  {"meaning", told.finding.meaning},
+                  {"remedy", told.finding.remedy},
+                  {"severity", severity_name(told.severity)},
+                  {"since", told.since.time_since_epoch().count()},
+                  {"last", told.last->time_since_epoch().count()},
+                  {"level", told.level}};
+      if (told.critical_since) one["critical_since"] = told.critical_since->time_since_epoch().count();
+      list.push_back(std::move(one));
     }
   }
   return {{"schema", "litewright/alerts-told/1"}, {"told", std::move(list)}};
@@ -180,7 +186,10 @@ void AlertBook::restore(const nlohmann::ordered_json& kept) {
         std::ranges::find_if(alerts_, [&name](const Alert& known) { return known.settings.name == name; });
     const auto since = time_in(one, "since"), last = time_in(one, "last");
     if (alert == alerts_.end() || !since || !last) continue;
-    Told told = {.since = *since, .last = last, .severity = severity_in(one, "severity")};
+    Told told = {.since = *since,
+                 .last = last,
+                 .severity = severity_in(one, "severity"),
+                 .critical_since = time_in(one, "critical_since")};
     told.finding = {.id = text_in(one, "id"),
                     .severity = told.severity,
                     .object = text_in(one, "object"),

@@ -4,14 +4,13 @@
 // The rules, for each [[alert]] and each finding (database, id, object) that it is about:
 //   1. A finding is told once when it appears, and again when it is worse than when it was told.
 //   2. While it stays open it is told again every `repeat`.
-//   3. While it is critical and open, each escalation is told once, `after` it appeared; from then on its
-//      channel is told whatever the others are.
+//   3. While it is critical and open, each escalation is told once, so long `after` it became critical; from
+//      then on its channel is told whatever the others are. It becomes so anew where it was better for
+//      `settle` before.
 //   4. It is over when it was gone for `settle`: told to all whom it was told to. One that comes back before
-//   is
-//      the same.
+//      is the same.
 //   5. In quiet hours nothing is told of what is not critical; what is still so at their end is told then,
-//   and
-//      what came and went in between never.
+//      and what came and went in between never.
 //   6. A finding that eased is told as worse only where it was better for `settle` before.
 #pragma once
 
@@ -74,7 +73,7 @@ class AlertBook {
     WallTime since{};
     std::optional<WallTime> last = {};  // when it was told; empty: not yet
     Severity severity = Severity::kOk;  // as which it was told
-    std::optional<WallTime> better_since = {}, gone_since = {};
+    std::optional<WallTime> better_since = {}, gone_since = {}, critical_since = {};
     std::size_t level = 0;  // the highest that was told
   };
   struct Alert {

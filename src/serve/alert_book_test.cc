@@ -111,14 +111,40 @@ TEST(AlertBook, EscalatesTwiceWhileItStaysCriticalAndTellsAllThatItIsOver) {
   Watch watch({.repeat = hours(1), .escalation = {{.after = minutes(15)}, {.after = minutes(45)}}});
   EXPECT_EQ(watch.look({kWarning}), Said{"appeared 0: wal.pinned"});
   EXPECT_EQ(watch.look({kWarning}, minutes(20)), kNothing) << "a warning is nobody else's matter";
-  EXPECT_EQ(watch.look({kCritical}), (Said{"worsened 0: wal.pinned", "escalated 1: wal.pinned"}));
-  EXPECT_EQ(watch.look({kCritical}, minutes(24)), kNothing);
+  EXPECT_EQ(watch.look({kCritical}), Said{"worsened 0: wal.pinned"}) << "nobody had the time to mend it";
+  EXPECT_EQ(watch.look({kCritical}, minutes(14)), kNothing);
+  EXPECT_EQ(watch.look({kCritical}, minutes(1)), Said{"escalated 1: wal.pinned"});
+  EXPECT_EQ(watch.look({kCritical}, minutes(29)), kNothing);
   EXPECT_EQ(watch.look({kCritical}, minutes(1)), Said{"escalated 2: wal.pinned"});
-  EXPECT_EQ(watch.look({kCritical}, minutes(35)),
+  EXPECT_EQ(watch.look({kCritical}, minutes(15)),
             (Said{"repeated 0: wal.pinned", "repeated 1: wal.pinned", "repeated 2: wal.pinned"}));
   watch.look({}, seconds(1));
   EXPECT_EQ(watch.look({}, minutes(1)),
             (Said{"cleared 0: wal.pinned", "cleared 1: wal.pinned", "cleared 2: wal.pinned"}));
+}
+
+TEST(AlertBook, CountsAnEscalationFromWhenItBecameCritical) {
+  const AlertSettings settings = {.repeat = hours(0), .escalation = {{.after = minutes(15)}}};
+  Watch watch(settings), restarted(settings);
+  watch.look({kWarning});
+  watch.look({kWarning}, hours(48));
+  watch.look({kCritical});
+  EXPECT_EQ(watch.look({kWarning}, minutes(14)), kNothing);
+  EXPECT_EQ(watch.look({kCritical}, seconds(59)), kNothing);
+  restarted.now = watch.now;
+  restarted.book.restore(parse_ordered_json(json_text(watch.book.kept())));
+  EXPECT_EQ(watch.look({kCritical}, seconds(1)), Said{"escalated 1: wal.pinned"}) << "it wavered";
+  EXPECT_EQ(restarted.look({kCritical}, seconds(1)), Said{"escalated 1: wal.pinned"});
+}
+
+TEST(AlertBook, CountsAnEscalationAnewWhereItWasBetterForAWhile) {
+  Watch watch({.repeat = hours(0), .escalation = {{.after = minutes(15)}}});
+  watch.look({kCritical});
+  watch.look({kWarning}, minutes(14));
+  watch.look({kWarning}, minutes(1));
+  EXPECT_EQ(watch.look({kCritical}, hours(1)), Said{"worsened 0: wal.pinned"});
+  EXPECT_EQ(watch.look({kCritical}, minutes(14)), kNothing);
+  EXPECT_EQ(watch.look({kCritical}, minutes(1)), Said{"escalated 1: wal.pinned"});
 }
 
 TEST(AlertBook, WaitsForTheEndOfQuietHoursWithAllButWhatIsCritical) {
