@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "base/time_text.h"
@@ -38,6 +39,14 @@ Severity severity_in(const Json& json, const char* key) {
     if (severity_name(severity) == name) return severity;
   }
   return Severity::kOk;
+}
+
+std::set<std::string_view> names_of_deleted(const std::vector<OpenFinding>& open) {
+  std::set<std::string_view> names;
+  for (const OpenFinding& one : open) {
+    if (one.deleted) names.insert(one.database);
+  }
+  return names;
 }
 
 }  // namespace
@@ -80,6 +89,7 @@ AlertBook::AlertBook(std::vector<AlertSettings> alerts, IsQuiet quiet) : quiet_(
 
 std::vector<AlertMessage> AlertBook::look(const std::vector<OpenFinding>& open, WallTime now) {
   Messages out;
+  const std::set<std::string_view> deleted = names_of_deleted(open);
   for (std::size_t at = 0; at < alerts_.size(); ++at) {
     Alert& alert = alerts_[at];
     out.begin(at);
@@ -90,6 +100,12 @@ std::vector<AlertMessage> AlertBook::look(const std::vector<OpenFinding>& open, 
     const bool quiet = !alert.settings.quiet_hours.empty() && quiet_(alert.settings.quiet_hours, now);
     for (auto it = alert.told.begin(); it != alert.told.end();) {
       auto& [key, told] = *it;
+      told.deleted = told.gone_since && std::get<1>(key) != kDeleted && deleted.contains(std::get<0>(key));
+      if (told.deleted) {
+        told.gone_since.reset();
+        ++it;
+        continue;
+      }
       if (!told.gone_since) tell_open(alert, told, key, quiet, now, out);
       const bool over = is_over(alert, told, quiet, now);
       if (over && told.last) {
@@ -159,7 +175,7 @@ nlohmann::ordered_json AlertBook::kept() const {
   Json list = Json::array();
   for (const Alert& alert : alerts_) {
     for (const auto& [key, told] : alert.told) {
-      if (!told.last) continue;
+      if (!told.last || told.deleted) continue;
       Json one = {{"alert", alert.settings.name},
                   {"database", std::get<0>(key)},
                   {"id", std::get<1>(key)},
@@ -199,6 +215,11 @@ void AlertBook::restore(const nlohmann::ordered_json& kept) {
       told.level = std::min(one["level"].get<std::size_t>(), alert->settings.escalation.size());
     alert->told[{text_in(one, "database"), told.finding.id, told.finding.object}] = std::move(told);
   }
+}
+
+void AlertBook::forget(std::string_view id) {
+  for (Alert& alert : alerts_)
+    std::erase_if(alert.told, [id](const auto& told) { return std::get<1>(told.first) == id; });
 }
 
 }  // namespace litewright

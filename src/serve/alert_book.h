@@ -12,6 +12,7 @@
 //   5. In quiet hours nothing is told of what is not critical; what is still so at their end is told then,
 //      and what came and went in between never.
 //   6. A finding that eased is told as worse only where it was better for `settle` before.
+//   7. While a database is deleted nothing of it is over, or told again, but that: there is no such file.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -30,8 +32,9 @@
 namespace litewright {
 
 struct OpenFinding {
-  std::string database = {};  // its name; empty: of the daemon itself
+  std::string database = {};  // its name, or the name that it had; empty: of the daemon itself
   Finding finding = {};
+  bool deleted = false;  // it says that this database was deleted, and none of that name came after it
 };
 
 enum class AlertReason { kAppeared, kWorsened, kRepeated, kEscalated, kCleared };
@@ -65,6 +68,10 @@ class AlertBook {
   // what there is of alerts that are still there, and ignores what it can't read.
   nlohmann::ordered_json kept() const;
   void restore(const nlohmann::ordered_json& kept);
+  // As if no finding of that id had been told.
+  void forget(std::string_view id);
+
+  static constexpr std::string_view kDeleted = "database.deleted";
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;  // database, id, object
@@ -75,6 +82,7 @@ class AlertBook {
     Severity severity = Severity::kOk;  // as which it was told
     std::optional<WallTime> better_since = {}, gone_since = {}, critical_since = {};
     std::size_t level = 0;  // the highest that was told
+    bool deleted = false;   // its database; rule 7. Not kept
   };
   struct Alert {
     AlertSettings settings;

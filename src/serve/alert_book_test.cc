@@ -107,6 +107,27 @@ TEST(AlertBook, IsAboutTheDatabasesFindingsAndSeveritiesItNames) {
   EXPECT_EQ(watch.look({}, seconds(60)), Said{"cleared 0: disk.free"}) << "a warning is not its matter";
 }
 
+TEST(AlertBook, TellsThatADatabaseWasDeletedAndNotThatWhatItHadIsOver) {
+  Watch watch({.databases = {"t*.db"}, .repeat = hours(1), .escalation = {{.after = minutes(15)}}});
+  const OpenFinding missing = finding(Severity::kCritical, "database.missing", "t1.db");
+  OpenFinding deleted = finding(Severity::kWarning, "database.deleted", "t1.db");
+  deleted.deleted = true;
+  watch.look({missing});
+  EXPECT_EQ(watch.look({deleted, finding(Severity::kWarning, "database.deleted", "other.db")}),
+            Said{"appeared 0: database.deleted"});
+  EXPECT_EQ(watch.look({deleted}, minutes(59)), kNothing) << "over, or escalated";
+  EXPECT_EQ(watch.look({deleted}, minutes(1)), Said{"repeated 0: database.deleted"});
+  Watch restarted({.databases = {"t*.db"}});
+  restarted.now = watch.now;
+  restarted.book.restore(parse_ordered_json(json_text(watch.book.kept())));
+  restarted.book.forget(AlertBook::kDeleted);
+  EXPECT_EQ(watch.look({}, seconds(1)), kNothing);
+  EXPECT_EQ(watch.look({}, minutes(1)), (Said{"cleared 0: database.deleted", "cleared 0: database.missing"}))
+      << "it is back";
+  EXPECT_EQ(restarted.look({}, seconds(1)), kNothing);
+  EXPECT_EQ(restarted.look({}, minutes(1)), kNothing) << "whether it is back nobody knows";
+}
+
 TEST(AlertBook, EscalatesTwiceWhileItStaysCriticalAndTellsAllThatItIsOver) {
   Watch watch({.repeat = hours(1), .escalation = {{.after = minutes(15)}, {.after = minutes(45)}}});
   EXPECT_EQ(watch.look({kWarning}), Said{"appeared 0: wal.pinned"});

@@ -36,7 +36,11 @@ bool is_quiet(const std::string& hours, WallTime time) {
 
 std::vector<OpenFinding> all_open(const StatusBoard& board) {
   std::vector<OpenFinding> open;
-  for (Finding& finding : board.daemon_findings()) open.push_back({.finding = std::move(finding)});
+  for (Finding& finding : board.daemon_findings()) {
+    OpenFinding one = {.database = finding.database, .finding = std::move(finding)};
+    one.deleted = one.finding.id == AlertBook::kDeleted && board.find(one.database) == nullptr;
+    open.push_back(std::move(one));
+  }
   for (const auto& entry : board.databases()) {
     for (Finding& finding : entry->open_findings())
       open.push_back({.database = entry->name, .finding = std::move(finding)});
@@ -89,6 +93,7 @@ void Alerts::begin() {
   try {
     const Json kept = parse_ordered_json(read_whole_file(file_, kMostKept));
     book_.restore(kept);
+    book_.forget(AlertBook::kDeleted);  // whether that is over nobody knows
     restore(kept);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kNoDatabase) {

@@ -70,22 +70,24 @@ void Fleet::join_wanted() {
   }
 }
 
+// That it was deleted is told before it leaves the board: else its findings would be over for a moment.
 void Fleet::finish_leaving(const Member& member) {
+  std::error_code failure;
+  const bool exists = std::filesystem::exists(member.path, failure);
+  if (!exists && !failure) {  // an error: that it is gone is not known
+    around_.board.tell_of_daemon(
+        {.id = "database.deleted",
+         .severity = Severity::kWarning,
+         .database = member.name,
+         .object = member.path,
+         .meaning = "a database that was guarded was deleted or moved; its archive stays: " + member.archive,
+         .remedy = fmt::format("litewright restore {} --archive {}", member.path, member.archive)});
+  }
   around_.board.leave(member.name);
   around_.log({.event = "left",
                .database = member.name,
                .text = fmt::format("no longer guards {}", member.path),
                .fields = {{"path", member.path}}});
-  std::error_code failure;
-  const bool exists = std::filesystem::exists(member.path, failure);
-  if (exists || failure) return;  // an error: that it is gone is not known
-  around_.board.tell_of_daemon(
-      {.id = "database.deleted",
-       .severity = Severity::kWarning,
-       .database = member.path,
-       .object = member.path,
-       .meaning = "a database that was guarded was deleted or moved; its archive stays: " + member.archive,
-       .remedy = fmt::format("litewright restore {} --archive {}", member.path, member.archive)});
 }
 
 void Fleet::reconcile(std::vector<Member> members) {

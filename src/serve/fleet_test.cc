@@ -85,6 +85,7 @@ TEST_F(FleetTest, WhatIsThereIsFollowedAndWhatJoinsTooAndWhatIsDeletedLeavesWith
   ASSERT_EQ(board_.daemon_findings().size(), 1u);
   EXPECT_EQ(board_.daemon_findings()[0].id, "database.deleted");
   EXPECT_EQ(board_.daemon_findings()[0].object, b);
+  EXPECT_EQ(board_.daemon_findings()[0].database, "b.db") << "alerts are narrowed by names";
 
   make("b.db");
   reconcile();

@@ -96,7 +96,8 @@ class StatusBoard {
   void ran(const std::string& name, std::string document);  // a run began or ended
   static constexpr std::size_t kMostFindings = 500;         // of a database and source
 
-  // Of the daemon itself: a configuration that can't be read, a database that was deleted. As tell().
+  // Of the daemon itself: a configuration that can't be read, a database that was deleted (`database` is the
+  // name that it had here). As tell().
   void tell_of_daemon(const Finding& finding);
   std::vector<Finding> daemon_findings() const;
 

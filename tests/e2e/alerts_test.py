@@ -143,6 +143,43 @@ path = "{path}"
     return f"{receiver.refused} times refused"
 
 
+def deleted(context):
+    """An alert for some databases of a folder hears that one of them was deleted, and never that this is over while it is gone."""
+    receiver = Receiver()
+    receiver.fails.clear()
+    os.mkdir(context.path("tenants"))
+    for name in ("t1.db", "other.db"):
+        connection = sqlite3.connect(context.path("tenants/" + name), isolation_level=None)
+        connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
+        connection.close()
+    served = Serve(context, f"""
+[serve]
+look_every = "200ms"
+[[alert]]
+name = "ops"
+settle = "1s"
+databases = ["t*.db"]
+findings = ["database.*", "guard.*"]
+webhook = "{receiver.url}/ops"
+[[database]]
+directory = "{context.path("tenants")}"
+""")
+    served.wait_following("t1.db", "other.db")
+    for name in ("t1.db", "other.db"):
+        for suffix in ("", "-wal", "-shm"):
+            pathlib.Path(context.path(f"tenants/{name}{suffix}")).unlink(missing_ok=True)
+    notices = lambda: [notice for _, message in list(receiver.told) for notice in message["notices"]]
+    end = time.monotonic() + COMMAND_SECONDS
+    while not any(notice["finding"]["id"] == "database.deleted" for notice in notices()):
+        check(time.monotonic() < end, f"not told: {notices()}")
+        time.sleep(.05)
+    time.sleep(2.5)  # in which what is over would be told
+    check({notice["name"] for notice in notices()} == {"t1.db"}, f"told of: {notices()}")
+    check(all(notice["reason"] == "appeared" for notice in notices()), f"told: {[(n['reason'], n['finding']['id']) for n in notices()]}")
+    served.stop(status=None)
+    return ", ".join(notice["finding"]["id"] for notice in notices())
+
+
 def taken_over(context):
     """SIGHUP: others are told from now on, and nobody twice; one that could never arrive leaves all as it was."""
     receiver = Receiver()
@@ -306,6 +343,7 @@ TESTS = [
     Test("a finding is told, escalated twice, over; nothing twice after a restart", told, 15),
     Test("command, webhook and syslog tell what appears, worsens, escalates and ends; not in quiet hours", every_way, 18, 120),
     Test("what did not arrive before a kill or a restart arrives after it, once", kept, 15),
+    Test("that a database was deleted is told under its name, and nothing of it is over by that", deleted, 10),
     Test("SIGHUP takes other alerts over", taken_over, 8),
     Test("alerts that could never arrive are refused", refused, 2),
 ]
