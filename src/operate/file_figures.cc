@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 
 #include "operate/health_memory.h"
 
@@ -15,6 +16,22 @@ namespace {
 WallTime time_of(const struct stat& status) {
   return WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
                   std::chrono::nanoseconds(status.st_mtim.tv_nsec));
+}
+
+bool may(const std::string& path, int how) {
+  return ::faccessat(AT_FDCWD, path.c_str(), how, AT_EACCESS) == 0;
+}
+
+// Empty where a transaction can be written.
+std::string why_unwritable(const std::string& database) {
+  if (!may(database, W_OK)) return "Database file is not writable";
+  const std::filesystem::path folder = std::filesystem::path(database).parent_path();
+  if (!may(folder.empty() ? "." : folder.string(), W_OK | X_OK)) return "Database folder is not writable";
+  for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+    if (!may(database + suffix, W_OK) && errno != ENOENT)
+      return "A companion of the database is not writable";
+  }
+  return "";
 }
 
 // Between a write and the moment at which its commit was seen.
@@ -30,7 +47,8 @@ FileFigures look_at_files(const std::string& database) {
     return files;
   }
   files.exists = true;
-  files.writable = ::faccessat(AT_FDCWD, database.c_str(), W_OK, AT_EACCESS) == 0;
+  files.unwritable = why_unwritable(database);
+  files.writable = files.unwritable.empty();
   files.database_bytes = static_cast<std::uint64_t>(status.st_size);
   files.written = time_of(status);
   if (::stat((database + "-wal").c_str(), &status) != 0) return files;

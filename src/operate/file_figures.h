@@ -14,8 +14,9 @@ namespace litewright {
 
 struct FileFigures {
   bool exists = false;
-  int error_number = 0;   // why it can't be looked at: whether it exists is not known
-  bool writable = false;  // by this user
+  int error_number = 0;         // why it can't be looked at: whether it exists is not known
+  bool writable = false;        // by this user: a transaction needs the folder, too, for its journal or WAL
+  std::string unwritable = {};  // where it exists and is not: why, in the words of `check --startup`
   std::uint64_t database_bytes = 0, wal_bytes = 0;
   WallTime written{};  // the newest time of the file and its WAL; the start of time where there is none
   DiskSpace disk = {};

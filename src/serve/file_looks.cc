@@ -107,7 +107,7 @@ void FileLooks::look() {
 void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
   const auto tell = [](const FileFigures& of) {
     const std::uint64_t step = std::clamp<std::uint64_t>(of.disk.all / 100, 1, kNotedDiskBytes);
-    return std::tuple(of.exists, of.error_number, of.writable, of.database_bytes, of.wal_bytes, of.disk.all,
+    return std::tuple(of.exists, of.error_number, of.unwritable, of.database_bytes, of.wal_bytes, of.disk.all,
                       of.disk.free / step);
   };
   const bool recently = looked.noted_at && clock_.steady() - *looked.noted_at < kLongestUnnoted;
@@ -116,6 +116,7 @@ void FileLooks::note(Looked& looked, const FileFigures& files, WallTime now) {
   looked.noted_at = clock_.steady();
   board_.update(looked.member.name, [&](DatabaseStatus& status) {
     status.writable = files.writable;
+    status.unwritable = files.unwritable;
     status.disk_free_bytes = files.disk.free;
     status.disk_bytes = files.disk.all;
     status.looked_at = now;

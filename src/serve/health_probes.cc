@@ -59,7 +59,7 @@ std::optional<Finding> unusable_finding(const DatabaseStatus& status) {
   Finding finding = {.id = "database.unusable", .severity = Severity::kCritical, .database = status.name};
   finding.meaning = !status.looked_at ? "not looked at yet"
                     : !status.exists  ? "Database file does not exist"
-                                      : "Database file is not writable";
+                                      : status.unwritable;
   finding.remedy = "litewright check " + status.path;
   return finding;
 }

@@ -95,6 +95,18 @@ TEST(HealthProbes, SpeakHealthJsonToWhoAsksForIt) {
   EXPECT_EQ(body_of(all)["checks"]["tenants:database.unusable"][0]["output"], "not looked at yet");
 }
 
+TEST(HealthProbes, SayWhyNothingCanBeWritten) {
+  WebSample web;
+  web.board.update("shop", [](DatabaseStatus& status) {
+    status.writable = false;
+    status.unwritable = "Database folder is not writable";
+  });
+  const HttpAnswer answer = web.get("/health/ready?db=shop&format=health+json");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(body_of(answer)["checks"]["shop:database.unusable"][0]["output"],
+            "Database folder is not writable");
+}
+
 TEST(HealthProbes, FailUntilTheDaemonKnowsItsDatabases) {
   WebSample web({}, WebSample::Board::kNotStarted);
   for (const char* target : {"/health/ready", "/health/startup", "/health", "/api/health/ready",

@@ -52,6 +52,7 @@ struct DatabaseStatus {
   double longest_gate_seconds = 0;
   // By the last look at the file (no SQLite, no locks).
   bool exists = false, writable = false;
+  std::string unwritable = {};  // why it is not
   std::uint64_t database_bytes = 0, wal_bytes = 0;
   std::uint64_t disk_free_bytes = 0, disk_bytes = 0;
   std::optional<WallTime> looked_at = {};

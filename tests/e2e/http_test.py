@@ -9,7 +9,7 @@ import time
 import urllib.parse
 
 from http_client import ask, events
-from program import COMMAND_SECONDS, Serve, Test, check
+from program import COMMAND_SECONDS, Serve, Skip, Test, Watching, check
 from prometheus import prometheus_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -63,6 +63,56 @@ def probes(context):
     check(ask(address, "/health").json["status"] == "unhealthy", "gone, and healthy")
     check(ask(address, "/health/live").status == 200, "liveness follows the database")
     served.stop(status=None)
+
+
+def not_writable(context):
+    """A user who owns the file but not its folder can write no transaction: not writable, 503, in the words of check --startup."""
+    if os.geteuid() != 0:
+        raise Skip("needs root to be another user")
+    if shutil.which("setpriv") is None:
+        raise Skip("setpriv is not installed")
+    os.chmod(context.folder, 0o777)
+    copy = context.path("litewright")  # in reach of that user
+    shutil.copy2(context.litewright, copy)
+    os.mkdir(context.path("roots"), 0o755)
+    path = context.path("roots/app.db")
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE t(x)")
+    connection.close()
+    os.chown(path, 65534, 65534)
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    served = Serve(context, f'\n[serve]\nlook_every = "200ms"\n[[database]]\npath = "{path}"\narchive = "{context.path("archive")}"\n{ANY_DISK}\n',
+                   before=nobody)
+    address = served.address
+    wait_until(lambda: ask(address, "/api/health/ready").json.get("exists"), "a look")
+    ready = ask(address, "/api/health/ready")
+    check(ready.status == 503 and ready.json["writable"] is False, f"the folder is root's: {ready}")
+    detailed = ask(address, "/health/ready?format=health%2Bjson")
+    words = "Database folder is not writable"
+    check(detailed.status == 503 and words.encode() in detailed.body, f"{detailed}")
+    said = context.run([*nobody, copy, "check", path, "--startup"])
+    said = said.stdout + said.stderr
+    check(words in said, f"check --startup: {said!r}")
+    os.chown(context.path("roots"), 65534, 65534)
+    wait_until(lambda: ask(address, "/api/health/ready").json["writable"], "its own folder")
+    served.stop(status=None)
+
+
+def at_the_beginning(context):
+    """From the first answer on: a database that is missing is never ready, and never healthy."""
+    file = context.path("litewright.toml")
+    pathlib.Path(file).write_text(f'[http]\nlisten = "127.0.0.1:0"\n[[database]]\npath = "{context.path("missing.db")}"\n')
+    served = Watching(context, "serve", "--config", file)
+    address, early = served.wait_event("listening")["address"], 0
+    end = time.monotonic() + 2.5
+    while time.monotonic() < end:
+        for target in ("/health/ready", "/health", "/api/health/ready"):
+            answer = ask(address, target)
+            check(answer.status == 503 and answer.json["status"] in ("fail", "unhealthy"), f"{target}: {answer}")
+            early += "reason" in answer.json
+    check(early, "it was not asked before it knew its databases")
+    served.stop(status=None)
+    return f"{early} answers before it knew its databases"
 
 
 def conforms(document, schema, value, where):
@@ -257,6 +307,8 @@ def metrics(context):
 
 TESTS = [
     Test("probes answer as the runbooks have it, and follow the file", probes, 5),
+    Test("a file in a folder of somebody else's is not writable", not_writable, 4),
+    Test("a missing database is not ready from the first answer on", at_the_beginning, 4),
     Test("the JSON API is what openapi.json says, a job runs, a copy is downloaded", api, 8),
     Test("files called anything are guarded, asked for and measured", odd_names, 6),
     Test("changes are told as they happen, and after a gap", changes, 6),
