@@ -22,14 +22,17 @@ constexpr std::chrono::seconds kEndWithin{5};
 constexpr std::size_t kDefaultRuns = 50, kMostRuns = 1000;
 constexpr std::string_view kPrometheusType = "text/plain; version=0.0.4; charset=utf-8";
 
-StatusBoard::Entry database_in(const HttpCall& call, const ApiContext& context) {
-  const std::string& name = call.part("name");
+StatusBoard::Entry database_named(const std::string& name, const ApiContext& context) {
   StatusBoard::Entry entry = context.board.find(name);
   if (entry == nullptr) {
     throw Error(ErrorCode::kNoDatabase, fmt::format("no database is called {} here", name),
                 "/api/v1/databases lists them");
   }
   return entry;
+}
+
+StatusBoard::Entry database_in(const HttpCall& call, const ApiContext& context) {
+  return database_named(call.part("name"), context);
 }
 
 // A query parameter that is a whole number up to `most`; `fallback` where it is not given.
@@ -87,6 +90,7 @@ void add_findings(Json& list, const std::string& name, const std::vector<Finding
 HttpAnswer findings(const HttpCall& call, const ApiContext& context) {
   const Severity least = severity_in(call.query("severity"));
   const std::string name = call.query("db");
+  if (!name.empty()) database_named(name, context);
   return made_later([&context, least, name] {
     Json list = Json::array();
     if (name.empty()) add_findings(list, "", context.board.daemon_findings(), least);
@@ -130,12 +134,8 @@ HttpAnswer locks(const HttpCall& call, ApiContext& context) {
 HttpAnswer runs(const HttpCall& call, const ApiContext& context) {
   RunHistory::Filter filter = {.job = call.query("job")};
   filter.most = static_cast<std::size_t>(number_in(call.query("count"), "count", kDefaultRuns, kMostRuns));
-  if (const std::string name = call.query("db"); !name.empty()) {
-    const StatusBoard::Entry entry = context.board.find(name);
-    if (entry == nullptr)
-      throw Error(ErrorCode::kNoDatabase, fmt::format("no database is called {} here", name));
-    filter.database = entry->path;
-  }
+  if (const std::string name = call.query("db"); !name.empty())
+    filter.database = database_named(name, context)->path;
   return made_later([&context, filter] {
     Json list = Json::array();
     for (const RunRecord& run : context.actions.runs(filter)) list.push_back(run_to_json(run));
@@ -190,13 +190,16 @@ HttpAnswer restore(const HttpCall& call, ApiContext& context) {
 }
 
 HttpAnswer events(const HttpCall& call, const ApiContext& context) {
+  const std::string name = call.query("db");
+  // A daemon that has just begun knows no names yet, and a browser that is refused does not come again.
+  if (!name.empty() && context.board.started()) database_named(name, context);
   HttpAnswer answer;
   answer.type = "text/event-stream";
   answer.headers.emplace_back("X-Accel-Buffering", "no");
   const std::string last(call.request.header("last-event-id"));
   answer.stream = std::make_unique<EventStream>(
       context.board, context.clock,
-      EventStream::Options{.life = context.life, .last_id = last, .database = call.query("db")});
+      EventStream::Options{.life = context.life, .last_id = last, .database = name});
   return answer;
 }
 
