@@ -122,7 +122,8 @@ MHD_Result keep_header(void* headers, MHD_ValueKind, const char* key, const char
 bool has_hung_up(int socket) {
   char next = 0;
   // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): MSG_DONTWAIT
-  return ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  const ssize_t got = ::recv(socket, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 // The address is decoded by parse_target(), not by the library.
@@ -165,9 +166,11 @@ class HttpServer::Engine {
   struct Flow {  // a stream on its way out
     Engine* engine = nullptr;
     MHD_Connection* connection = nullptr;
+    int fd = -1;  // the connection's
     std::unique_ptr<HttpStream> stream = {};
     std::string rest = {};
     bool suspended = false;
+    bool deserted = false;  // nobody listens any more
   };
 
   // What the library calls.
@@ -192,6 +195,7 @@ class HttpServer::Engine {
   void keep_house();
   void say_goodbye();
   void end_the_slow(steady_clock::time_point now);
+  void notice_deserted();
   void resume_flows();
 
   ListenAddress address_;
@@ -427,6 +431,7 @@ MHD_Response* HttpServer::Engine::response_of(MHD_Connection* connection, HttpAn
     auto flow = std::make_unique<Flow>();
     flow->engine = this;
     flow->connection = connection;
+    flow->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     flow->stream = std::move(answer.stream);
     const std::lock_guard lock(mutex_);
     MHD_Response* response = MHD_create_response_from_callback(
@@ -467,7 +472,7 @@ ssize_t HttpServer::Engine::flow_on(void* context, std::uint64_t, char* out, std
     return MHD_CONTENT_READER_END_WITH_ERROR;  // the connection ends: all that can still be said
   }
   const std::lock_guard lock(flow->engine->mutex_);
-  if (flow->engine->stopping_) return MHD_CONTENT_READER_END_OF_STREAM;
+  if (flow->engine->stopping_ || flow->deserted) return MHD_CONTENT_READER_END_OF_STREAM;
   if (flow->rest.empty()) {
     flow->suspended = true;
     MHD_suspend_connection(flow->connection);
@@ -512,8 +517,10 @@ void HttpServer::Engine::keep_house() {
     else
       house_.wait_for(lock, flows_.empty() ? kLookAtConnections : kLookAtStreams);
     const auto now = steady_clock::now();
+    const bool look = now - looked >= kLookAtConnections;
+    if (look) notice_deserted();
     resume_flows();
-    if (now - looked < kLookAtConnections) continue;
+    if (!look) continue;
     looked = now;
     end_the_slow(now);
   }
@@ -536,9 +543,15 @@ void HttpServer::Engine::end_the_slow(steady_clock::time_point now) {
   }
 }
 
+// Under mutex_. The library looks at no connection that is suspended: a listener that has gone would keep its
+// place until what is said next can't be sent.
+void HttpServer::Engine::notice_deserted() {
+  for (Flow* flow : flows_) flow->deserted |= has_hung_up(flow->fd);
+}
+
 void HttpServer::Engine::resume_flows() {
   for (Flow* flow : flows_) {
-    if (!flow->suspended || !(stopping_ || flow->stream->ready())) continue;
+    if (!flow->suspended || !(stopping_ || flow->deserted || flow->stream->ready())) continue;
     flow->suspended = false;
     MHD_resume_connection(flow->connection);
   }

@@ -237,6 +237,27 @@ TEST(HttpServer, StreamsForAsLongAsThereIsSomethingToSay) {
   while (server.status().streams > 0) std::this_thread::sleep_for(milliseconds(10));
 }
 
+TEST(HttpServer, AListenerThatHasGoneMakesRoomForTheNext) {
+  std::atomic<int> number = 1;
+  const auto answer = [&number](const HttpRequest&) {
+    HttpAnswer made = text_answer("");
+    made.stream = std::make_unique<Counting>(number);
+    return made;
+  };
+  const HttpServer server(kAnyPort, answer, {.streams = 1});
+  for (int i = 0; i < 3; ++i) {
+    {
+      RawClient listener(server);
+      listener.say(get("/"));
+      EXPECT_NE(listener.hear("number 1\n").find("number 1\n"), std::string::npos) << i;
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (server.status().streams > 0 && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(milliseconds(10));
+    EXPECT_EQ(server.status().streams, 0u) << "nothing more is said, and its place is kept";
+  }
+}
+
 TEST(HttpServer, StopsWhileSomebodyListensAndSomebodyIsSlow) {
   std::atomic<int> number = 1;
   const auto answer = [&number](const HttpRequest&) {
