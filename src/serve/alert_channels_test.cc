@@ -70,6 +70,7 @@ TEST(AlertDelivery, ToACommandArrivesOnItsStandardInput) {
   const auto told = parse_json(read_whole_file(folder.path("told"), 1 << 20));
   EXPECT_EQ(told["alert"], "it's \"ops\" $HOME `x`");
   EXPECT_THROW(deliver({.where = "exit 3"}, run_own_command), Error);
+  deliver({.where = "cat > /dev/null; head -c 20000000 /dev/zero"}, run_own_command);
 }
 
 TEST(AlertDelivery, ToSyslogIsALineAFindingEachWithItsOwnLevel) {
