@@ -23,6 +23,12 @@ std::string in_small_letters(std::string_view text) {
   return made;
 }
 
+std::string_view without_blanks_around(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
 bool is_address(const std::string& host) {
   in6_addr ignored = {};
   return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
@@ -83,7 +89,7 @@ std::string read_token(const std::string& file) {
     throw Error(ErrorCode::kConfig, fmt::format("[http] token_file: others may write {}", file),
                 "chmod go-w " + file);
   }
-  token = token.substr(0, token.find_first_of("\r\n"));
+  token = without_blanks_around(std::string_view(token).substr(0, token.find_first_of("\r\n")));
   if (token.size() < kShortestToken) {
     throw Error(ErrorCode::kConfig,
                 fmt::format("[http] token_file: {} holds a token of {} characters, at least {} are needed",
@@ -118,7 +124,7 @@ bool has_token(const HttpRequest& request, const AccessRules& rules) {
   const std::string_view given = request.header("authorization");
   if (rules.token.empty() || given.size() < kScheme.size()) return false;
   if (in_small_letters(given.substr(0, kScheme.size())) != kScheme) return false;
-  return same_secret(given.substr(kScheme.size()), rules.token);
+  return same_secret(without_blanks_around(given.substr(kScheme.size())), rules.token);
 }
 
 bool may_ask(const HttpRequest& request, const AccessRules& rules) {

@@ -28,8 +28,8 @@ struct ListenAddress {
 // "127.0.0.1:7070", "[::1]:7070", "localhost:7070"; port 0: any that is free. Throws Error{kConfig}.
 ListenAddress parse_listen_address(std::string_view text);
 
-// The file's first line. Throws Error{kConfig} where it is missing, shorter than 16 characters, or others
-// may write it. The token is in no message.
+// The file's first line, without blanks around it. Throws Error{kConfig} where it is missing, shorter than 16
+// characters, or others may write it. The token is in no message.
 std::string read_token(const std::string& file);
 
 struct AccessRules {

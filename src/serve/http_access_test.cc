@@ -49,6 +49,10 @@ TEST(Token, IsTheFirstLineOfAFileThatOthersCannotWrite) {
   EXPECT_THROW(read_token(file), Error) << "there is none";
   std::ofstream(file) << kToken << "\nanother line\n";
   EXPECT_EQ(read_token(file), kToken);
+  for (const std::string around : {" \n", "\t \r\n", "\r", "  "}) {
+    std::ofstream(file) << " " << kToken << around;
+    EXPECT_EQ(read_token(file), kToken) << "nobody sees blanks at its end, and no client sends them";
+  }
   ::chmod(file.c_str(), 0666);
   EXPECT_THROW(read_token(file), Error) << "others may write it";
   ::chmod(file.c_str(), 0600);
@@ -108,6 +112,7 @@ TEST(AccessRules, WithATokenEverybodyNeedsIt) {
   EXPECT_FALSE(may_ask(local, rules));
   for (const auto& [given, good] : {std::pair<std::string, bool>{"Bearer " + kToken, true},
                                     {"bearer " + kToken, true},
+                                    {"Bearer  " + kToken + " ", true},
                                     {"Bearer " + kToken + "x", false},
                                     {"Bearer " + kToken.substr(1), false},
                                     {"Bearer ", false},
