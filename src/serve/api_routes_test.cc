@@ -243,14 +243,18 @@ TEST(Api, BeginsAJobOnlyWhereTheBodyIsJsonThatNamesOne) {
     if (!origin.empty()) request.headers["origin"] = origin;
     return web.ask(request).status;
   };
-  EXPECT_EQ(post("text/plain", R"({"job":"daily"})"), 415);
-  for (const char* body :
-       {"", "{", "[]", "{}", R"({"job":7})", R"({"job":"daily","more":1})", R"({"job":"x"})"})
+  for (const char* type : {"text/plain", "application/jsonp", "", "application/json2; a=application/json"})
+    EXPECT_EQ(post(type, R"({"job":"daily"})"), 415) << type;
+  for (const char* body : {"", "{", "[]", "{}", R"({"job":7})", R"({"job":"daily","more":1})",
+                           R"({"job":"x"})", R"({"job":"daily","job":"weekly"})",
+                           R"({"job":"daily","\u006aob":"daily"})", R"({"job":{"a":"b"},"job":"daily"})"})
     EXPECT_EQ(post("application/json", body), 400) << body;
   EXPECT_EQ(post("application/json", R"({"job":"daily"})", "http://evil.example"), 403);
   EXPECT_TRUE(web.started.empty());
   EXPECT_EQ(post("application/json; charset=utf-8", R"({"job":"daily"})", "http://localhost:7070"), 202);
   EXPECT_EQ(web.started, (std::vector<std::pair<std::string, std::string>>{{"shop", "daily"}}));
+  EXPECT_EQ(post("Application/JSON ;charset=utf-8", " { \"\\u006aob\" : \"daily\" } "), 202);
+  EXPECT_EQ(post("application/json", R"({"job":"a\":b"})"), 400) << "no job is called that";
 }
 
 TEST(Api, AsksCommandsOfItsOwnAndHandsTheirErrorsOn) {
