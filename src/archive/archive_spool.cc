@@ -13,6 +13,7 @@
 
 #include "base/checksum.h"
 #include "base/disk_space.h"
+#include "base/shell_words.h"
 #include "store/directory_store.h"
 #include "store/memory_store.h"
 
@@ -124,7 +125,7 @@ std::unique_ptr<ObjectStore> ArchiveSpool::open_near(const std::string& place, c
             .object = path,
             .meaning = fmt::format("there is no spool ({}): when the archive takes nothing, the WAL grows",
                                    error.what()),
-            .remedy = "ls -ld " + options_.state_folder});
+            .remedy = "ls -ld " + shell_quoted(options_.state_folder)});
     return std::make_unique<MemoryStore>();
   }
 }
@@ -192,7 +193,7 @@ void ArchiveSpool::drop_what_does_not_follow() {
                       {"archived", static_cast<std::int64_t>(archived.value)}},
           .meaning = "commits that waited in the spool do not go on from the archive's newest one: they were "
                      "dropped, what they changed becomes part of one reconciled commit",
-          .remedy = "litewright log " + options_.database});
+          .remedy = "litewright log " + shell_quoted(options_.database)});
 }
 
 Finding unwritable_finding(const SpoolStatus& status, const std::string& database, const std::string& place) {
@@ -206,14 +207,14 @@ Finding unwritable_finding(const SpoolStatus& status, const std::string& databas
   } else if (status.lost) {
     finding.severity = Severity::kCritical;
     finding.meaning = fmt::format("the archive is another archiver's now: {}", status.trouble->what());
-    finding.remedy = "litewright log " + database;
+    finding.remedy = "litewright log " + shell_quoted(database);
   } else {
     const bool kept = status.limit_bytes > 0 && !status.full;
     finding.severity = kept ? Severity::kWarning : Severity::kCritical;
     finding.meaning = fmt::format("the archive takes nothing: {}; new commits {}", status.trouble->what(),
                                   kept ? "are kept in the spool, and are not archived yet"
                                        : "stay in the WAL, which grows up to --wal-ceiling");
-    finding.remedy = (status.trouble->code() == ErrorCode::kIo ? "df -h " : "ls -ld ") + place;
+    finding.remedy = (status.trouble->code() == ErrorCode::kIo ? "df -h " : "ls -ld ") + shell_quoted(place);
   }
   return finding;
 }

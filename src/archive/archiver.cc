@@ -10,6 +10,7 @@
 #include "archive/catalogue.h"
 #include "archive/retention_request.h"
 #include "base/disk_space.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 
@@ -85,7 +86,7 @@ Archiver::Archiver(ObjectStore& store, const Clock& clock, ArchiverOptions optio
          .database = options_.follow.database,
          .object = *aside,
          .meaning = "archive.json was damaged: it was set aside, and a new one made; no commit is lost by it",
-         .remedy = "litewright verify " + options_.follow.database});
+         .remedy = "litewright verify " + shell_quoted(options_.follow.database)});
   }
   identity_ = ensure_archive(store_, options_.follow.database, clock_);
   let_record_follow(store_, identity_, options_.follow.database);
@@ -213,7 +214,7 @@ void Archiver::note_failure(const Error& failure) {
          .meaning = fmt::format("the database's disk is full ({}): the application can commit nothing more, "
                                 "or soon can't; it is followed again when there is room",
                                 failure.what()),
-         .remedy = "df -h " + database});
+         .remedy = "df -h " + shell_quoted(database)});
 }
 
 // There is room for what is in the WAL.
@@ -353,7 +354,7 @@ void Archiver::throw_if_disk_is_full(const Follower& follower) {
   if (!changed_.wait_for(lock, kFailureFollows, over) || !failure_ || !disk_is_full_) return;
   throw Error(failure_->code(),
               fmt::format("the archiver can't follow the database just now: {}", failure_->what()),
-              "df -h " + options_.follow.database);
+              "df -h " + shell_quoted(options_.follow.database));
 }
 
 json Archiver::checkpoint(const json& request) {

@@ -7,6 +7,7 @@
 #include "archive/ledger.h"
 #include "archive/resume.h"
 #include "base/checksum.h"
+#include "base/shell_words.h"
 #include "format/wal_index.h"
 #include "sqlite/live_files.h"
 
@@ -96,7 +97,7 @@ std::vector<Finding> bit_rot_findings(const BitRotReport& report, std::uint32_t 
                                     {"pages_differing", static_cast<std::int64_t>(report.differing)}},
                         .meaning = "the page is not as its last commit left it: the disk or a stray write "
                                    "changed it; the archive has it whole",
-                        .remedy = "litewright restore " + database});
+                        .remedy = "litewright restore " + shell_quoted(database)});
   }
   return findings;
 }

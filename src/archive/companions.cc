@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/file_descriptor.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -94,7 +95,7 @@ ReadFile read_steady(const fs::path& path) {
     // live database's bytes is no copy of the database.
     if (begins_as_database(read->content)) {
       throw Error(ErrorCode::kUsage, path.string() + " is a SQLite database: copied as a file it may be torn",
-                  "litewright backup " + path.string());
+                  "litewright backup " + shell_quoted(path.string()));
     }
     return std::move(*read);
   }

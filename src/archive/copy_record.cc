@@ -10,6 +10,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -107,7 +108,7 @@ std::optional<CopyRecord> read_record(const std::filesystem::path& copy) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kDamaged) throw;
     throw Error(ErrorCode::kDamaged, fmt::format("{}: not a copy's record: {}", path.string(), error.what()),
-                "remove it; the copy itself may be sound: litewright verify " + copy.string());
+                "remove it; the copy itself may be sound: litewright verify " + shell_quoted(copy.string()));
   }
 }
 

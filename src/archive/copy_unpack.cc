@@ -15,6 +15,7 @@
 #include "archive/zstd_stream.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "sqlite/sql_script.h"
 
@@ -166,9 +167,9 @@ UnpackedCopy unpack_copy(const std::filesystem::path& path, DurableFile* out, co
 void hold_against_record(const UnpackedCopy& copy, const CopyRecord& record,
                          const std::filesystem::path& path) {
   const auto differs = [&](const std::string& what) {
-    throw Error(
-        ErrorCode::kDamaged, fmt::format("{}: {}", path.string(), what),
-        "take another copy: litewright log " + (path.has_parent_path() ? path.parent_path().string() : "."));
+    throw Error(ErrorCode::kDamaged, fmt::format("{}: {}", path.string(), what),
+                "take another copy: litewright log " +
+                    (path.has_parent_path() ? shell_quoted(path.parent_path().string()) : "."));
   };
   if (copy.file_bytes != record.file_bytes) {
     differs(fmt::format("it is {} bytes long, {} were recorded", copy.file_bytes, record.file_bytes));

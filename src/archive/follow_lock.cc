@@ -12,6 +12,7 @@
 
 #include "base/checksum.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 namespace {
@@ -44,9 +45,8 @@ Error held_by(const std::string& path, const FollowLockOptions& options) {
       fmt::format("{} is followed already by process {}, into {}", options.database, pid, archive),
       archive == options.archive
           ? fmt::format("stop it first: kill {}", pid)
-          : fmt::format(
-                "one follower serves a database: stop it (kill {}), or use its archive: --archive '{}'", pid,
-                archive));
+          : fmt::format("one follower serves a database: stop it (kill {}), or use its archive: --archive {}",
+                        pid, shell_quoted(archive)));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "archive/follower_session.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 
@@ -89,7 +90,7 @@ void Follower::Session::hold_the_ceiling(const WalIndex& index) {
       "the archive does not keep up with the WAL, and {}: the WAL is let go, and commits from now on are not "
       "kept; what they change becomes one reconciled commit when the archive takes it",
       why);
-  finding.remedy = "df -h " + follower.store_.describe();
+  finding.remedy = "df -h " + shell_quoted(follower.store_.describe());
   if (follower.events_.finding) follower.events_.finding(finding);
   throw Error(ErrorCode::kStoreUnreachable,
               fmt::format("the WAL of {} has {} bytes that the archive did not take in time, and {}",

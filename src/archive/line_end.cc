@@ -7,6 +7,7 @@
 #include "archive/cover.h"
 #include "archive/resume.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 
@@ -99,7 +100,7 @@ std::optional<Finding> damaged_line_finding(const LineEnd& line, const std::stri
       "commit {}, and "
       "history goes on from there",
       *line.damage(), line.last().next().value);
-  finding.remedy = "litewright verify " + database;
+  finding.remedy = "litewright verify " + shell_quoted(database);
   return finding;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/low_priority_linux.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 
@@ -194,7 +195,7 @@ void RetentionThread::report(const std::string& trouble) {
           .database = options_.database,
           .object = store_.describe(),
           .meaning = "the archive could not be thinned or merged here, and stays as it is: " + trouble,
-          .remedy = "litewright verify " + options_.database});
+          .remedy = "litewright verify " + shell_quoted(options_.database)});
 }
 
 }  // namespace litewright

@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 
@@ -33,7 +34,7 @@ Error cannot_create(int error_number, const fs::path& target) {
   if (error_number == ENOENT || error_number == ENOTDIR) {
     return Error(ErrorCode::kCantCreate,
                  fmt::format("create {}: no such folder: {}", target.string(), folder_of(target).string()),
-                 fmt::format("mkdir -p '{}'", folder_of(target).string()));
+                 "mkdir -p " + shell_quoted(folder_of(target).string()));
   }
   return error_from_errno(error_number, "create " + target.string());
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -130,17 +131,17 @@ nlohmann::ordered_json findings_to_json(std::span<const Finding> findings) {
 
 std::string finding_to_text(const Finding& finding) {
   std::string text = fmt::format("{:<8}  {}", severity_name(finding.severity), finding.id);
-  if (!finding.database.empty()) text += "  " + finding.database;
-  if (!finding.object.empty()) text += " " + finding.object;
-  text += fmt::format("\n{}{}", kIndent, finding.meaning);
+  if (!finding.database.empty()) text += fmt::format("  {}", printable(finding.database));
+  if (!finding.object.empty()) text += fmt::format(" {}", printable(finding.object));
+  text += fmt::format("\n{}{}", kIndent, printable(finding.meaning));
   std::string figures;
   for (const Figure& figure : finding.figures) {
     if (!figures.empty()) figures += ", ";
     figures += figure_to_text(figure);
   }
-  if (!figures.empty()) text += fmt::format(" ({})", figures);
+  if (!figures.empty()) text += fmt::format(" ({})", printable(figures));
   text += '\n';
-  if (!finding.remedy.empty()) text += fmt::format("{}run: {}\n", kIndent, finding.remedy);
+  if (!finding.remedy.empty()) text += fmt::format("{}run: {}\n", kIndent, printable(finding.remedy));
   return text;
 }
 

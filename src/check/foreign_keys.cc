@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/shell_words.h"
 #include "check/foreign_keys_scan.h"
 #include "check/foreign_keys_sql.h"
 #include "sqlite/connection_deadline.h"
@@ -32,7 +33,8 @@ Finding orphans_finding(const ForeignKeyResult& result, const std::string& datab
       result.parent_missing
           ? fmt::format("rows of {} point at {}, a table that does not exist", result.table, result.parent)
           : fmt::format("rows of {} point at rows of {} that do not exist", result.table, result.parent);
-  finding.remedy = fmt::format("litewright maintain {} orphans --table {}", database, result.table);
+  finding.remedy = fmt::format("litewright maintain {} orphans --table {}", shell_quoted(database),
+                               shell_quoted(result.table));
   return finding;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/checksum.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "check/parent_key.h"
 #include "check/row_name.h"
 #include "sqlite/sql_names.h"
@@ -228,7 +229,8 @@ std::vector<Finding> hierarchy_findings(const std::vector<HierarchyResult>& resu
           {"orphans", static_cast<std::int64_t>(result.orphans)},
           {"rows", fmt::format("{}{}", fmt::join(result.orphan_rows, ", "), all ? "" : ", …")}};
       finding.meaning = fmt::format("rows of {} have a parent that does not exist", result.table);
-      finding.remedy = fmt::format("litewright maintain {} orphans --table {}", database, result.table);
+      finding.remedy = fmt::format("litewright maintain {} orphans --table {}", shell_quoted(database),
+                                   shell_quoted(result.table));
       findings.push_back(std::move(finding));
     }
     for (const HierarchyCycle& cycle : result.shown) {

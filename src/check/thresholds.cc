@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -164,7 +165,7 @@ std::vector<Finding> judge(const MeasuredFigures& figures, const Thresholds& thr
                         .figures = {{figure_name(rule, base), figure_value(rule, figure)},
                                     {figure_name(rule, "limit"), figure_value(rule, limit)}},
                         .meaning = std::string(rule.meaning),
-                        .remedy = fmt::format(fmt::runtime(rule.remedy), database)});
+                        .remedy = fmt::format(fmt::runtime(rule.remedy), shell_quoted(database))});
   }
   return findings;
 }

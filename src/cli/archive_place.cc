@@ -6,6 +6,7 @@
 
 #include "archive/archive_home.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "cli/keep_options.h"
 #include "cli/stop_signal.h"
 #include "config/configuration.h"
@@ -69,9 +70,9 @@ KeepRules archive_keep_rules(const Invocation& invocation, const ArchivePlace& p
 
 void require_archive(const ArchivePlace& place) {
   if (!place.store->list("segments/").empty()) return;
-  throw Error(
-      ErrorCode::kNoDatabase, fmt::format("no archive at {}", place.store->describe()),
-      fmt::format("begin one with: litewright protect {}   (or name it: --archive FOLDER)", place.display));
+  throw Error(ErrorCode::kNoDatabase, fmt::format("no archive at {}", place.store->describe()),
+              fmt::format("begin one with: litewright protect {}   (or name it: --archive FOLDER)",
+                          shell_quoted(place.display)));
 }
 
 }  // namespace litewright

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/plain_copies.h"
@@ -38,7 +39,7 @@ MakeCopyRequest copy_request(const Invocation& invocation) {
   const bool folder = fs::is_directory(to, ignored);
   if (folder) refuse_archive_folder(invocation, to);
   if (!folder && to.ends_with('/')) {
-    throw Error(ErrorCode::kCantCreate, "no such folder: " + to, fmt::format("mkdir -p '{}'", to));
+    throw Error(ErrorCode::kCantCreate, "no such folder: " + to, "mkdir -p " + shell_quoted(to));
   }
   if (!folder && invocation.value("form")) {
     throw Error(ErrorCode::kUsage, fmt::format("--form is for copies into a folder, and {} is none", to),

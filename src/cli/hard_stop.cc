@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/work_limit.h"
 
 namespace litewright {
@@ -24,7 +25,7 @@ void watch(const std::stop_token& stopped, const std::string& database, const Wo
     const std::string text = fmt::format(
         "error: {}: gave up after {:.0f} s of work: SQLite does not come back from an expression of its "
         "schema\nhint: do not trust the file; litewright schema {}\n",
-        database, std::chrono::duration<double>(limit.cpu()).count(), database);
+        database, std::chrono::duration<double>(limit.cpu()).count(), shell_quoted(database));
     std::fputs(text.c_str(), stderr);
     std::fflush(stderr);
     ::_exit(static_cast<int>(ErrorCode::kDamaged));

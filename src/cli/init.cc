@@ -6,6 +6,7 @@
 
 #include "base/disk_space.h"
 #include "base/durable_file.h"
+#include "base/shell_words.h"
 #include "cli/commands.h"
 #include "cli/look_output.h"
 #include "config/first_configuration.h"
@@ -48,7 +49,8 @@ int run_init(const Invocation& invocation) {
   DurableFile made(std::filesystem::absolute(file), 0644);
   made.append(std::as_bytes(std::span(text)));
   made.commit(OnExisting::kFailIfExists);
-  output.line(fmt::format("wrote {}: look at it, then litewright check {}", file, location.display));
+  output.line(
+      fmt::format("wrote {}: look at it, then litewright check {}", file, shell_quoted(location.display)));
   output.document({{"database", path}, {"file", file}});
   return 0;
 }

@@ -1,5 +1,6 @@
 // litewright locks: who holds a database's locks, who pins its WAL, who is in whose way.
 #include "locks/locks.h"
+#include "base/shell_words.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -155,7 +156,7 @@ int run_locks(const Invocation& invocation) {
   if (invocation.flag("watch")) return watch(invocation, location.display, sampler);
   if (invocation.value("count") || invocation.value("interval")) {
     throw Error(ErrorCode::kUsage, "--count and --interval go with --watch",
-                "litewright locks " + location.display + " --watch");
+                "litewright locks " + shell_quoted(location.display) + " --watch");
   }
   const LockReport report =
       look_at_locks(location.display, sampler, {.look_for = wanted_time(invocation, "look-for", "400ms")});

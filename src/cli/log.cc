@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/finding.h"
 #include "base/host_name.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -268,7 +269,8 @@ void print_summary(Output& output, const ArchivePlace& place, const Catalogue& c
     output.line(fmt::format("newest proof: commit {} was restored and checked {} in {}", proof->txid.value,
                             format_local_time(proof->proven_at), shown(proof->restore_time)));
   } else {
-    output.line(fmt::format("no restore was proven yet: litewright verify {} --drill", place.display));
+    output.line(
+        fmt::format("no restore was proven yet: litewright verify {} --drill", shell_quoted(place.display)));
   }
   for (const MissingRange& gap : catalogue.missing()) {
     output.line(output.paint(Ink::kRed, "missing: ") + shown(CommitRange{gap.base.next(), gap.last}));

@@ -7,6 +7,7 @@
 #include "archive/documents.h"
 #include "base/error.h"
 #include "base/finding.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/plain_copies.h"
 
@@ -61,8 +62,9 @@ void refuse_archive_folder(const Invocation& invocation, const std::filesystem::
   const bool beside = name.ends_with(kBesideDatabase);
   const std::string database = beside ? name.substr(0, name.size() - kBesideDatabase.size()) : "DB";
   throw Error(ErrorCode::kUsage, folder.string() + " is an archive, not a folder of copies",
-              fmt::format("name its database: litewright {} {}{}", invocation.command.name, database,
-                          beside ? "" : " --archive " + name));
+              fmt::format("name its database: litewright {} {}{}", invocation.command.name,
+                          beside ? shell_quoted(database) : database,
+                          beside ? "" : " --archive " + shell_quoted(name)));
 }
 
 int run_log_copies(const Invocation& invocation, const std::filesystem::path& folder) {

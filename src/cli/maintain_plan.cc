@@ -20,6 +20,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/maintain_actions.h"
@@ -209,17 +210,23 @@ PlanWish plan_wish(const Invocation& invocation, const ArchivePlace& place) {
   return wish;
 }
 
+// As it can be pasted.
+std::string command_of(const PlanStep& step) {
+  if (!step.shell.empty()) return step.shell;
+  std::string command = "litewright";
+  for (const std::string& word : step.words) command += " " + shell_quoted(word);
+  return command;
+}
+
 Json step_json(const StepReport& step) {
-  Json json = {
-      {"name", step.step.name},
-      {"command", step.step.shell.empty() ? fmt::format("litewright {}", fmt::join(step.step.words, " "))
-                                          : step.step.shell},
-      {"result", step_result_name(step.result)},
-      {"status", step.outcome.status},
-      {"summary", step.outcome.summary},
-      {"error", step.outcome.error},
-      {"why", step.why},
-      {"seconds", step.seconds.count()}};
+  Json json = {{"name", step.step.name},
+               {"command", command_of(step.step)},
+               {"result", step_result_name(step.result)},
+               {"status", step.outcome.status},
+               {"summary", step.outcome.summary},
+               {"error", step.outcome.error},
+               {"why", step.why},
+               {"seconds", step.seconds.count()}};
   const Json document = parse_ordered_json(step.outcome.document);
   if (document.is_object()) json["document"] = document;
   return json;
@@ -296,8 +303,7 @@ int run_maintain_plan(const Invocation& invocation) {
   const std::string folder = state_folder(session.environment);
   if (invocation.flag("dry-run")) {
     for (const PlanStep& step : steps) {
-      session.output.answer(step.shell.empty() ? fmt::format("litewright {}", fmt::join(step.words, " "))
-                                               : step.shell);
+      session.output.answer(command_of(step));
     }
     return 0;
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -40,14 +41,15 @@ std::string make_point_before(const Invocation& invocation, const std::string& p
   const std::string name = fmt::format("before-{}-{}", purpose, time_name(invocation.session.clock));
   if (!place.store->list("segments/").empty()) {
     back_up(invocation, place.archive, name);
-    return fmt::format("litewright restore {} --point {}", place.display, name);
+    return fmt::format("litewright restore {} --point {}", shell_quoted(place.display), name);
   }
   // Not checked: it is made because the database may be damaged, and must be as it is.
   MakeCopyRequest request{.database = place.database,
                           .file = place.database.string() + "." + name + ".db",
                           .check = CopyCheck::kNone};
   const CopyReport report = make_copy(request, invocation.session.clock);
-  return fmt::format("litewright restore {} --from {}", place.display, report.file.string());
+  return fmt::format("litewright restore {} --from {}", shell_quoted(place.display),
+                     shell_quoted(report.file.string()));
 }
 
 }  // namespace litewright

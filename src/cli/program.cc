@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "cli/help_text.h"
 #include "operate/in_the_way_linux.h"
 
@@ -51,7 +52,8 @@ Error with_who(const Error& error, const Invocation& invocation) {
   const std::string who =
       in_the_way_text(look_who_is_in_the_way(location.path, location.display, LockWish::kWrite));
   if (who.empty()) return error;
-  return {error.code(), fmt::format("{}: {}", message, who), "litewright locks " + location.display};
+  return {error.code(), fmt::format("{}: {}", message, who),
+          "litewright locks " + shell_quoted(location.display)};
 }
 
 int run(const CommandTable& table, std::span<const std::string> words,

@@ -1,5 +1,6 @@
 // litewright prune FOLDER: plain copies that the keep rules let go.
 #include "operate/prune_copies.h"
+#include "base/shell_words.h"
 
 #include <fmt/format.h>
 
@@ -36,7 +37,7 @@ KeepRules require_rules(const Invocation& invocation, const std::filesystem::pat
   KeepRules rules = keep_rules_given(invocation);
   if (!rules.empty()) return rules;
   throw Error(ErrorCode::kUsage, fmt::format("{}: say which copies stay", folder.string()),
-              fmt::format("litewright prune {} --keep-last 10 --dry-run", folder.string()));
+              fmt::format("litewright prune {} --keep-last 10 --dry-run", shell_quoted(folder.string())));
 }
 
 }  // namespace

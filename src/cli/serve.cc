@@ -14,6 +14,7 @@
 #include "base/host_name.h"
 #include "base/process_memory_linux.h"
 #include "base/service_notify_linux.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/commands.h"
 #include "cli/reload_signal.h"
@@ -69,7 +70,7 @@ class ServeLog {
     document.update(entry.fields);
     output_.document(document);
     const std::string subject = entry.database.empty() ? "" : entry.database + ": ";
-    std::string text = subject + entry.text;
+    std::string text = printable(subject + entry.text);
     if (entry.severity >= Severity::kWarning)
       text = fmt::format("{}: {}",
                          output_.paint(Output::ink_of(entry.severity), severity_name(entry.severity)), text);

@@ -5,6 +5,7 @@
 
 #include "archive/owner.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -18,8 +19,9 @@ int run_sync(const Invocation& invocation) {
       parse_duration(invocation.value("timeout").value_or("60s")));
   auto owner = connect_owner(place);
   if (!owner) {
-    throw Error(ErrorCode::kStoreUnreachable, fmt::format("nobody archives {}", place.display),
-                fmt::format("litewright protect {0}, or once: litewright backup {0}", place.display));
+    throw Error(
+        ErrorCode::kStoreUnreachable, fmt::format("nobody archives {}", place.display),
+        fmt::format("litewright protect {0}, or once: litewright backup {0}", shell_quoted(place.display)));
   }
   const auto answer = ask_stoppably(*owner, {{"op", "sync"}, {"timeout_ms", timeout.count()}},
                                     timeout + std::chrono::seconds(2));

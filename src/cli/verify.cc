@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/commands.h"
@@ -107,7 +108,8 @@ std::vector<Finding> findings_of(const ArchivePlace& place, const VerifyReport& 
                                   : file_lost ? "what it kept with a named point is lost"
                                               : "no commit is lost");
     // A point of now, whole, whatever came before.
-    finding.remedy = fmt::format("litewright backup {}{}", place.display, lost ? " --anew" : "");
+    finding.remedy =
+        fmt::format("litewright backup {}{}", shell_quoted(place.display), lost ? " --anew" : "");
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -7,6 +7,7 @@
 #include "base/finding.h"
 #include "base/process_table_linux.h"
 #include "base/progress.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/plain_copies.h"
 #include "cli/stop_signal.h"
@@ -78,7 +79,7 @@ int run_verify_copies(const Invocation& invocation, const fs::path& named) {
   if (copies.empty()) {
     throw Error(ErrorCode::kNoDatabase,
                 fmt::format("{}: neither an archive nor copies are there", named.string()),
-                "litewright backup DB --to " + named.string());
+                "litewright backup DB --to " + shell_quoted(named.string()));
   }
   const CopyCheck check = invocation.flag("full-check") ? CopyCheck::kFull : CopyCheck::kQuick;
   const StopSignal stop;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/finding.h"
 #include "base/progress.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "cli/archive_place.h"
 #include "cli/restore_point.h"
@@ -70,7 +71,7 @@ int report_failure(const Session& session, const ArchivePlace& place, const Erro
                         .severity = Severity::kCritical,
                         .database = place.display,
                         .meaning = error.what(),
-                        .remedy = "litewright verify " + place.display};
+                        .remedy = "litewright verify " + shell_quoted(place.display)};
   session.output.line(finding_to_text(finding));
   session.output.document(
       {{"archive", place.store->describe()}, {"findings", findings_to_json(std::span(&finding, 1))}}, 1,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "format/library_version.h"
 
@@ -52,7 +53,7 @@ class Judge {
       finding.remedy = fmt::format("kill {}", holder.process.pid);
     } else {
       finding.meaning += "; it can be named by the same command on the host";
-      finding.remedy = "litewright locks " + report_.database;
+      finding.remedy = "litewright locks " + shell_quoted(report_.database);
     }
     return finding;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -87,7 +88,8 @@ std::vector<Finding> who_is_in_the_way(const LockReport& report, LockWish wish) 
          .meaning =
              fmt::format("{} {}; ending it rolls back what it has not committed, and loses nothing else",
                          describe(holder->process), what_it_does(*holder)),
-         .remedy = pid == 0 ? "litewright locks " + report.database : fmt::format("kill {}", pid)});
+         .remedy =
+             pid == 0 ? "litewright locks " + shell_quoted(report.database) : fmt::format("kill {}", pid)});
   }
   return findings;
 }

@@ -15,6 +15,7 @@
 #include "base/durable_file.h"
 #include "base/error.h"
 #include "base/file_copy_linux.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 
 namespace litewright {
@@ -69,7 +70,7 @@ void put(const CopyEntry& copy, const fs::path& folder) {
     if (checksum_of(copy.path) != record.file_checksum) {
       throw Error(ErrorCode::kDamaged,
                   copy.path.string() + ": the copy is no longer what its record says, and stays",
-                  "what it still holds: litewright verify " + copy.path.string());
+                  "what it still holds: litewright verify " + shell_quoted(copy.path.string()));
     }
     DurableFile file(place);
     copy_file_content(copy.path, file.fd(), place);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "operate/database_kind.h"
 #include "operate/health_context.h"
@@ -79,7 +80,7 @@ std::string hindrance(HealthContext& context, const Error& error) {
                  .meaning = fmt::format(
                      "database is locked: {}",
                      owner.empty() ? error.what() : "it is held exclusively, nobody else can read it"),
-                 .remedy = "litewright locks " + context.request.display});
+                 .remedy = "litewright locks " + shell_quoted(context.request.display)});
     return "the database is locked";
   }
   if (error.code() == ErrorCode::kPermission) throw error;  // nothing can be told: that is no "ok"
@@ -90,7 +91,7 @@ std::string hindrance(HealthContext& context, const Error& error) {
     context.add({.id = "database.damaged",
                  .severity = Severity::kCritical,
                  .meaning = fmt::format("SQLite can't read it: {}", error.what()),
-                 .remedy = "litewright restore " + context.request.display});
+                 .remedy = "litewright restore " + shell_quoted(context.request.display)});
     return "the database is damaged";
   }
   context.add(
@@ -143,7 +144,7 @@ CheckRun run_step(const Step& step, HealthContext& context, std::string& hindere
                    .severity = Severity::kWarning,
                    .object = context.request.archive_name,
                    .meaning = fmt::format("the archive could not be looked at: {}", error.what()),
-                   .remedy = "litewright log " + context.request.display});
+                   .remedy = "litewright log " + shell_quoted(context.request.display)});
     } else if (why.empty() && touches_database && !step.of_archive) {
       why = hindrance(context, error);
       if (!why.empty()) hindered = why;

@@ -8,6 +8,7 @@
 #include "archive/bit_rot.h"
 #include "archive/catalogue.h"
 #include "archive/owner.h"
+#include "base/shell_words.h"
 #include "operate/file_figures.h"
 #include "operate/health_context.h"
 #include "store/directory_store.h"
@@ -21,7 +22,7 @@ void look_at_damage(HealthContext& context, const Catalogue& catalogue) {
                  .severity = Severity::kCritical,
                  .object = object.name,
                  .meaning = "an object of the archive is damaged: " + object.reason,
-                 .remedy = "litewright verify " + context.request.display});
+                 .remedy = "litewright verify " + shell_quoted(context.request.display)});
   }
   for (const MissingRange& range : catalogue.missing()) {
     context.add({.id = "archive.gap",
@@ -29,7 +30,7 @@ void look_at_damage(HealthContext& context, const Catalogue& catalogue) {
                  .figures = {{"first", static_cast<std::int64_t>(range.base.value + 1)},
                              {"last", static_cast<std::int64_t>(range.last.value)}},
                  .meaning = "commits are missing from the archive",
-                 .remedy = "litewright log " + context.request.display});
+                 .remedy = "litewright log " + shell_quoted(context.request.display)});
   }
 }
 
@@ -66,7 +67,7 @@ void look_at_spool(HealthContext& context, const ObjectStore& store, const Catal
                            {"waiting_bytes", static_cast<std::int64_t>(bytes)}},
                .meaning = "commits wait in the spool of this machine, and no archiver runs that puts them "
                           "into the archive",
-               .remedy = "litewright protect " + context.request.display});
+               .remedy = "litewright protect " + shell_quoted(context.request.display)});
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ void look_at_archive(HealthContext& context) {
     context.add({.id = "archive.none",
                  .severity = Severity::kInfo,
                  .meaning = "nothing is archived: no state of this database can be had back",
-                 .remedy = "litewright protect " + context.request.display});
+                 .remedy = "litewright protect " + shell_quoted(context.request.display)});
     return;
   }
   const Catalogue catalogue = Catalogue::load(*store);

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "check/foreign_keys.h"
 #include "check/hierarchy.h"
@@ -22,7 +23,7 @@ void check_least_rows(HealthContext& context) {
                    .severity = Severity::kCritical,
                    .object = table,
                    .meaning = "table does not exist: " + table,
-                   .remedy = "litewright tables " + context.request.display});
+                   .remedy = "litewright tables " + shell_quoted(context.request.display)});
       continue;
     }
     const std::string query =
@@ -34,7 +35,7 @@ void check_least_rows(HealthContext& context) {
                  .object = table,
                  .figures = {{"rows", rows}, {"least", static_cast<std::int64_t>(least)}},
                  .meaning = "the table has fewer rows than it must have",
-                 .remedy = "litewright log " + context.request.display});
+                 .remedy = "litewright log " + shell_quoted(context.request.display)});
   }
 }
 
@@ -89,9 +90,9 @@ void check_integrity_step(HealthContext& context) {
       .agreement = context.request.depth == CheckDepth::kFull,
       .background = context.request.background,
       .give_up = patience.give_up(),
-      .mend_index = "litewright maintain " + context.request.display + " reindex",
-      .mend_unused = "litewright maintain " + context.request.display + " vacuum",
-      .mend_page = "litewright restore " + context.request.display};
+      .mend_index = "litewright maintain " + shell_quoted(context.request.display) + " reindex",
+      .mend_unused = "litewright maintain " + shell_quoted(context.request.display) + " vacuum",
+      .mend_page = "litewright restore " + shell_quoted(context.request.display)};
   IntegrityReport report =
       patience.during([&] { return check_integrity(pages, context.schema_map_of_pages(), options); });
   for (Finding& finding : report.findings) context.report.findings.push_back(std::move(finding));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/shell_words.h"
 #include "check/index_audit.h"
 #include "operate/file_figures.h"
 #include "operate/health_context.h"
@@ -137,7 +138,7 @@ void look_at_statistics(HealthContext& context) {
                  .severity = bytes >= kLargeWithoutStatistics ? Severity::kWarning : Severity::kInfo,
                  .figures = {{"size_bytes", static_cast<std::int64_t>(bytes)}},
                  .meaning = "ANALYZE never ran: the planner guesses how selective each index is",
-                 .remedy = "litewright maintain " + context.request.display + " analyze"});
+                 .remedy = "litewright maintain " + shell_quoted(context.request.display) + " analyze"});
     return;
   }
   age_of_statistics(context, statistics_fingerprint(context.connection()));

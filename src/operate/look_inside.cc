@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "sqlite/sql_names.h"
 
 namespace litewright {
@@ -122,7 +123,7 @@ std::vector<std::string> look_at_schema(SafeReader& reader, const std::optional<
   while (statement.step()) found.push_back(statement.text(0) + ";");
   if (found.empty() && table) {
     throw Error(ErrorCode::kNoDatabase, fmt::format("table does not exist: {}", *table),
-                "litewright tables " + reader.connection().path());
+                "litewright tables " + shell_quoted(reader.connection().path()));
   }
   return found;
 }

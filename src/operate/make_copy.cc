@@ -20,6 +20,7 @@
 #include "base/bytes.h"
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "operate/source_file.h"
 #include "sqlite/sql_script.h"
@@ -121,10 +122,10 @@ class Maker {
   // SQLite takes a file with less than a page for a database without tables.
   void require_pages(const PageSnapshot& snapshot) const {
     if (snapshot.page_count() > 0) return;
-    throw Error(
-        ErrorCode::kDamaged,
-        fmt::format("{} has no whole page: there is nothing to copy", request_.database.string()),
-        fmt::format("restore it: litewright restore '{0}', or with --from COPY", request_.database.string()));
+    throw Error(ErrorCode::kDamaged,
+                fmt::format("{} has no whole page: there is nothing to copy", request_.database.string()),
+                fmt::format("restore it: litewright restore {}, or with --from COPY",
+                            shell_quoted(request_.database.string())));
   }
 
   // The only time that the live database is read.

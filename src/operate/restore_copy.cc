@@ -10,6 +10,7 @@
 
 #include "base/durable_file.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "operate/database_placement.h"
 #include "operate/restored_check.h"
@@ -57,11 +58,11 @@ std::vector<CopyEntry> candidates(const RestoreCopyRequest& request) {
   std::string stem = request.database ? database_stem(*request.database) : all;
   std::erase_if(copies, [&](const CopyEntry& copy) { return copy.name.database != stem; });
   if (copies.empty()) {
-    throw Error(
-        ErrorCode::kNoDatabase,
-        fmt::format("{} has no copy of {}", request.from.string(),
-                    request.database ? stem : "one database alone"),
-        all.empty() ? "litewright backup DB --to " + request.from.string() : "it has copies of: " + all);
+    throw Error(ErrorCode::kNoDatabase,
+                fmt::format("{} has no copy of {}", request.from.string(),
+                            request.database ? stem : "one database alone"),
+                all.empty() ? "litewright backup DB --to " + shell_quoted(request.from.string())
+                            : "it has copies of: " + all);
   }
   std::ranges::reverse(copies);
   return copies;

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file_descriptor.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "format/database_header.h"
 #include "format/journal.h"
@@ -52,14 +53,14 @@ bool has_warm_journal(const fs::path& database) {
                 fmt::format("{} is empty, and {}-wal beside it holds {}", name, name,
                             format_size(wal_bytes(database))),
                 fmt::format("SQLite removes that WAL when it opens the empty file: keep it aside first, then "
-                            "litewright restore '{}'",
-                            name));
+                            "litewright restore {}",
+                            shell_quoted(name)));
   }
   throw Error(
       ErrorCode::kUsage, fmt::format("{} is empty: no database is in it yet", name),
-      fmt::format("where it held data: litewright restore '{0}', or with --from COPY; to begin it: sqlite3 "
-                  "'{0}' 'PRAGMA journal_mode=WAL'   (once; it stays)",
-                  name));
+      fmt::format("where it held data: litewright restore {0}, or with --from COPY; to begin it: sqlite3 "
+                  "{0} 'PRAGMA journal_mode=WAL'   (once; it stays)",
+                  shell_quoted(name)));
 }
 
 // Nothing: it is not shorter.
@@ -132,9 +133,10 @@ void require_database_source(const fs::path& database, Beside beside) {
     throw Error(ErrorCode::kDamaged, fmt::format("{} is not a database: it {}", database.string(), *looks),
                 "name the database file itself; an encrypted one can be neither followed nor copied");
   }
-  throw Error(ErrorCode::kDamaged,
-              fmt::format("{}: {} (byte {})", database.string(), header.error().what, header.error().offset),
-              fmt::format("restore it: litewright restore '{}', or with --from COPY", database.string()));
+  throw Error(
+      ErrorCode::kDamaged,
+      fmt::format("{}: {} (byte {})", database.string(), header.error().what, header.error().offset),
+      fmt::format("restore it: litewright restore {}, or with --from COPY", shell_quoted(database.string())));
 }
 
 void require_whole_source(const fs::path& database, const Clock& clock) {
@@ -148,11 +150,12 @@ void require_whole_source(const fs::path& database, const Clock& clock) {
     if (!cut || has_warm_journal(database)) return;
     if (has_wal_frames(database) ? wal_holds_rest(database, *cut) : sqlite_reads(database, clock)) return;
   }
-  throw Error(ErrorCode::kDamaged,
-              fmt::format("{} is cut off: its header says {} pages of {} bytes, {}, and the file has {}",
-                          database.string(), cut->pages, cut->page_size, format_size(cut->wanted),
-                          format_size(cut->there)),
-              fmt::format("restore it: litewright restore '{}', or with --from COPY", database.string()));
+  throw Error(
+      ErrorCode::kDamaged,
+      fmt::format("{} is cut off: its header says {} pages of {} bytes, {}, and the file has {}",
+                  database.string(), cut->pages, cut->page_size, format_size(cut->wanted),
+                  format_size(cut->there)),
+      fmt::format("restore it: litewright restore {}, or with --from COPY", shell_quoted(database.string())));
 }
 
 }  // namespace litewright

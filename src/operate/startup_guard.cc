@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/disk_space.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "base/work_limit.h"
 #include "check/integrity.h"
@@ -110,9 +111,9 @@ void require_writable(const fs::path& path, const char* what) {
         fmt::format("{} is not writable: {} (its file system is mounted read-only)", what, path.string()),
         "mount it for writing");
   }
-  throw Error(
-      ErrorCode::kPermission, fmt::format("{} is not writable: {}", what, path.string()),
-      fmt::format("chown {}:{} '{}'   ({})", ::geteuid(), ::getegid(), path.string(), owner_of(path)));
+  throw Error(ErrorCode::kPermission, fmt::format("{} is not writable: {}", what, path.string()),
+              fmt::format("chown {}:{} {}   ({})", ::geteuid(), ::getegid(), shell_quoted(path.string()),
+                          owner_of(path)));
 }
 
 std::string check_permissions(Guard& guard) {
@@ -199,7 +200,7 @@ std::string check_writing(Guard& guard) {
     throw Error(
         ErrorCode::kLocked,
         holder.empty() ? "database is locked" : fmt::format("database is locked: {} holds it", holder),
-        "litewright locks " + guard.request.path);
+        "litewright locks " + shell_quoted(guard.request.path));
   }
   return guard.report.journal_mode;
 }
@@ -238,7 +239,7 @@ std::string check_pages(Guard& guard) {
   const auto critical = std::ranges::find(report.findings, Severity::kCritical, &Finding::severity);
   if (critical != report.findings.end()) {
     throw Error(ErrorCode::kDamaged, "the database is damaged: " + critical->meaning,
-                "litewright restore " + guard.request.path);
+                "litewright restore " + shell_quoted(guard.request.path));
   }
   return fmt::format("{} pages", report.pages);
 }

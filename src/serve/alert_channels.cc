@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/http_client.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "serve/syslog_socket.h"
 
@@ -57,7 +58,7 @@ std::string notice_text(const AlertNotice& notice, WallTime now) {
     text += fmt::format(", since {}", format_duration(now - notice.since));
   if (!over && !notice.finding.remedy.empty()) text += "; " + notice.finding.remedy;
   std::ranges::replace(text, '\n', ' ');
-  return text;
+  return printable(text);
 }
 
 int syslog_level(const Json& finding) {

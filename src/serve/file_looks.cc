@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/shell_words.h"
 #include "check/thresholds.h"
 #include "operate/file_figures.h"
 
@@ -30,7 +31,7 @@ std::optional<Finding> absence(const FileFigures& files, const std::string& path
       .database = path,
       .meaning = hidden ? "it can't be looked at: " + std::generic_category().message(files.error_number)
                         : "there is no such file",
-      .remedy = (hidden ? "namei -l " : "litewright restore ") + path};
+      .remedy = (hidden ? "namei -l " : "litewright restore ") + shell_quoted(path)};
 }
 
 }  // namespace

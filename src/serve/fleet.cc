@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/shell_words.h"
+
 namespace litewright {
 
 Fleet::Fleet(std::string state_folder, const GuardSurroundings& surroundings, FleetListener listener)
@@ -81,7 +83,8 @@ void Fleet::finish_leaving(const Member& member) {
          .database = member.name,
          .object = member.path,
          .meaning = "a database that was guarded was deleted or moved; its archive stays: " + member.archive,
-         .remedy = fmt::format("litewright restore {} --archive {}", member.path, member.archive)});
+         .remedy = fmt::format("litewright restore {} --archive {}", shell_quoted(member.path),
+                               shell_quoted(member.archive))});
   }
   around_.board.leave(member.name);
   around_.log({.event = "left",

@@ -8,6 +8,7 @@
 
 #include "archive/catalogue.h"
 #include "base/error.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "operate/followable.h"
 #include "store/open_store.h"
@@ -173,7 +174,7 @@ milliseconds Guard::pause_after(const Error& error) {
           .severity = Severity::kCritical,
           .database = options_.path,
           .meaning = "the database is not guarded, and what is committed is not archived: " + trouble,
-          .remedy = "litewright check " + options_.path});
+          .remedy = "litewright check " + shell_quoted(options_.path)});
   }
   const bool missing = error.code() == ErrorCode::kNoDatabase;
   return std::exchange(pause_, std::min(pause_ * 2, missing ? kLongestWhileMissing : kLongestPause));

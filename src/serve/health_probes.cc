@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/shell_words.h"
 #include "operate/health_formats.h"
 #include "serve/status_documents.h"
 
@@ -60,7 +61,7 @@ std::optional<Finding> unusable_finding(const DatabaseStatus& status) {
   finding.meaning = !status.looked_at ? "not looked at yet"
                     : !status.exists  ? "Database file does not exist"
                                       : status.unwritable;
-  finding.remedy = "litewright check " + status.path;
+  finding.remedy = "litewright check " + shell_quoted(status.path);
   return finding;
 }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/shell_words.h"
 
 namespace litewright {
 namespace {
@@ -77,7 +78,8 @@ ListenAddress parse_listen_address(std::string_view text) {
 }
 
 std::string read_token(const std::string& file) {
-  const std::string hint = fmt::format("head -c 32 /dev/urandom | base64 > {0}; chmod 600 {0}", file);
+  const std::string hint =
+      fmt::format("head -c 32 /dev/urandom | base64 > {0}; chmod 600 {0}", shell_quoted(file));
   std::string token;
   try {
     token = read_whole_file(file, kMostTokenBytes);
@@ -87,7 +89,7 @@ std::string read_token(const std::string& file) {
   struct stat status = {};
   if (::stat(file.c_str(), &status) == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     throw Error(ErrorCode::kConfig, fmt::format("[http] token_file: others may write {}", file),
-                "chmod go-w " + file);
+                "chmod go-w " + shell_quoted(file));
   }
   token = without_blanks_around(std::string_view(token).substr(0, token.find_first_of("\r\n")));
   if (token.size() < kShortestToken) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "schedule/run_json.h"
 #include "serve/file_looks.h"
@@ -470,7 +471,8 @@ void JobRunner::tell_failure(const Member& member, const RunRecord& record) {
                       .figures = {{"attempt", std::int64_t{record.attempt}}},
                       .meaning = fmt::format("the {} maintenance {}: {}", record.job,
                                              run_result_name(record.result), record.summary),
-                      .remedy = fmt::format("litewright runs {} --job {}", member.path, record.job)});
+                      .remedy = fmt::format("litewright runs {} --job {}", shell_quoted(member.path),
+                                            shell_quoted(record.job))});
 }
 
 void JobRunner::announce(const Run& run, const char* event, const RunRecord& record) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file_descriptor.h"
+#include "base/shell_words.h"
 #include "format/journal.h"
 #include "sqlite/file_handle.h"
 
@@ -81,7 +82,7 @@ Error hot_journal_error(const std::string& path) {
                   path),
       fmt::format("start the application, or open it once: sqlite3 {} 'PRAGMA schema_version'; never remove "
                   "the journal",
-                  path)};
+                  shell_quoted(path))};
 }
 
 }  // namespace litewright

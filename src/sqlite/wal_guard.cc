@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/lock_holder.h"
+#include "base/shell_words.h"
 #include "format/database_header.h"
 #include "format/lock_bytes.h"
 
@@ -70,7 +71,7 @@ WalGuard::WalGuard(const std::string& path) : path_(path) {
   if (header && header->is_wal()) return;
   throw Error(ErrorCode::kUsage,
               fmt::format("{}: journal_mode is not wal; only a database in WAL mode can be followed", path),
-              fmt::format("sqlite3 '{}' 'PRAGMA journal_mode=WAL'   (once; it stays)", path));
+              fmt::format("sqlite3 {} 'PRAGMA journal_mode=WAL'   (once; it stays)", shell_quoted(path)));
 }
 
 WalGuard::~WalGuard() { close(); }

@@ -3,7 +3,9 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import sqlite3
 import time
 import urllib.parse
@@ -208,6 +210,41 @@ def odd_names(context):
     served.stop()
 
 
+ODD_NAMES = ("$(touch PWN).db", "it's.db", "x y.db", "esc\x1b[31m.db", "two\n2026-01-01 00:00:00  critical: forged.db")
+
+
+def pasted(context):
+    """Whatever a file is called: what a finding says to type is one command line about that file, and the log a line each."""
+    folder = context.path("tenants")
+    os.mkdir(folder)
+    for name in ODD_NAMES:
+        make(context, f"tenants/{name}")
+    toml = f'http.listen = "127.0.0.1:0"\n[serve]\nlook_every = "200ms"\n[[database]]\ndirectory = "{folder}"\n{ANY_DISK}\n'
+    pathlib.Path(context.path("text.toml")).write_text(toml)
+    with open(context.path("log"), "w") as log:
+        text = context.start([context.litewright, "serve", "--config", context.path("text.toml")], stdout=log, stderr=log)
+    lines = lambda: pathlib.Path(context.path("log")).read_bytes().decode().split("\n")[:-1]
+    wait_until(lambda: any("answers at " in line for line in lines()), "it listens")
+    address = next(line.partition("answers at ")[2].strip() for line in lines() if "answers at " in line)
+    following = lambda: [one for one in ask(address, "/api/v1/databases").json["databases"] if one["guard"]["state"] == "following"]
+    wait_until(lambda: len(following()) == len(ODD_NAMES), "all are followed")
+    for name in ODD_NAMES:
+        for suffix in ("", "-wal", "-shm"):
+            pathlib.Path(f"{folder}/{name}{suffix}").unlink(missing_ok=True)
+    deleted = lambda: [one for one in ask(address, "/api/v1/findings").json["findings"] if one["id"] == "database.deleted"]
+    wait_until(lambda: len(deleted()) == len(ODD_NAMES), "all are deleted")
+    for finding in deleted():
+        words = context.run(["bash", "-c", "printf '%s\\1' " + finding["remedy"]], cwd=context.folder).stdout.split("\1")
+        check(words[:4] == ["litewright", "restore", finding["object"], "--archive"] and len(words) == 6, f"{finding['remedy']}: {words}")
+    check(not os.path.exists(context.path("PWN")), "a name was run")
+    text.send_signal(signal.SIGTERM)
+    text.wait(30)
+    for line in lines():
+        check(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  ", line) and line.isprintable(), f"a line of the log: {line!r}")
+        check(not line.startswith("2026-01-01"), f"forged: {line!r}")
+    return f"{len(lines())} lines"
+
+
 def changes(context):
     """A run's events come as they happen; a listener that was away goes on after the last it saw."""
     path = make(context)
@@ -311,6 +348,7 @@ TESTS = [
     Test("a missing database is not ready from the first answer on", at_the_beginning, 4),
     Test("the JSON API is what openapi.json says, a job runs, a copy is downloaded", api, 8),
     Test("files called anything are guarded, asked for and measured", odd_names, 6),
+    Test("what is said to be typed can be pasted whatever a file is called, and the log has a line for each", pasted, 8),
     Test("changes are told as they happen, and after a gap", changes, 6),
     Test("who may not ask is refused", strangers, 4),
     Test("SIGHUP takes another token and other hosts over", taken_over, 4),
