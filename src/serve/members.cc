@@ -12,6 +12,7 @@
 #include "archive/copy_record.h"
 #include "base/error.h"
 #include "base/json_text.h"
+#include "base/shell_words.h"
 #include "operate/database_placement.h"
 #include "serve/place_listing.h"
 #include "sqlite/database_url.h"
@@ -63,7 +64,7 @@ Finding unread_finding(const DatabaseSettings& settings, const PlaceListing& lis
           .severity = perhaps_not_ours ? Severity::kWarning : Severity::kCritical,
           .object = place_named(settings),
           .meaning = std::move(meaning),
-          .remedy = "namei -l " + first.path};
+          .remedy = "namei -l " + shell_quoted(first.path)};
 }
 
 Finding nothing_finding(const DatabaseSettings& settings) {
