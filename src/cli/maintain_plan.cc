@@ -283,7 +283,7 @@ std::int64_t begin_run(const Invocation& invocation, RunHistory& history, const 
   const auto given = invocation.value("run");
   if (!given) {
     history.mark_interrupted();
-    return history.begin(job, database, invocation.session.clock.wall(), 0);
+    return history.begin(job, database, invocation.session.clock.wall(), 0).id;
   }
   std::int64_t run = 0;
   const auto [end, failure] = std::from_chars(given->data(), given->data() + given->size(), run);

@@ -68,14 +68,20 @@ RunRecord record_of(Statement& row) {
   return record;
 }
 
-// Runs an UPDATE ... WHERE id=?1 that sets the process to ?2 and ?3, ours; false where no row is such.
-bool take_over(Statement& update, std::int64_t id) {
+// Runs an INSERT or UPDATE that returns kColumns, to its end: only then it is committed.
+std::optional<RunRecord> row_of(Statement& change) {
+  if (!change.step()) return std::nullopt;
+  RunRecord record = record_of(change);
+  change.step();
+  return record;
+}
+
+// The same for an UPDATE ... WHERE id=?1 that sets the process to ?2 and ?3: ours.
+std::optional<RunRecord> take_over(Statement& update, std::int64_t id) {
   update.bind(1, id);
   update.bind(2, std::int64_t{::getpid()});
   update.bind(3, start_ticks(::getpid()));
-  const bool there = update.step();
-  if (there) update.step();  // to its end: only then it is committed
-  return there;
+  return row_of(update);
 }
 
 }  // namespace
@@ -94,11 +100,11 @@ RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
   connection_.execute(kSchema);
 }
 
-std::int64_t RunHistory::begin(const std::string& job, const std::string& database, WallTime due,
-                               int attempt) {
+RunRecord RunHistory::begin(const std::string& job, const std::string& database, WallTime due, int attempt) {
   Statement insert = connection_.prepare(
-      "INSERT INTO runs(job, database, due, attempt, began, result, pid, start_ticks) "
-      "VALUES(?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7) RETURNING id");
+      fmt::format("INSERT INTO runs(job, database, due, attempt, began, result, pid, start_ticks) "
+                  "VALUES(?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7) RETURNING {}",
+                  kColumns));
   insert.bind(1, std::string_view(job));
   insert.bind(2, std::string_view(database));
   insert.bind(3, nanoseconds_of(due));
@@ -106,10 +112,7 @@ std::int64_t RunHistory::begin(const std::string& job, const std::string& databa
   insert.bind(5, nanoseconds_of(clock_.wall()));
   insert.bind(6, std::int64_t{::getpid()});
   insert.bind(7, start_ticks(::getpid()));
-  insert.step();
-  const std::int64_t id = insert.integer(0);
-  insert.step();  // to its end: only then it is committed
-  return id;
+  return row_of(insert).value();
 }
 
 std::int64_t RunHistory::ask(const std::string& job, const std::string& database) {
@@ -134,19 +137,21 @@ std::vector<RunRecord> RunHistory::waiting(const std::string& database) {
   return records;
 }
 
-bool RunHistory::begin_waiting(std::int64_t id) {
-  Statement update = connection_.prepare(
-      "UPDATE runs SET result='running', began=?4, pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL AND "
-      "result='waiting' RETURNING id");
+std::optional<RunRecord> RunHistory::begin_waiting(std::int64_t id) {
+  Statement update = connection_.prepare(fmt::format(
+      "UPDATE runs SET result='running', began=?4, pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS "
+      "NULL AND result='waiting' RETURNING {}",
+      kColumns));
   update.bind(4, nanoseconds_of(clock_.wall()));
   return take_over(update, id);
 }
 
 bool RunHistory::adopt(std::int64_t id) {
   Statement update = connection_.prepare(
-      "UPDATE runs SET pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL AND result='running' RETURNING "
-      "id");
-  return take_over(update, id);
+      fmt::format("UPDATE runs SET pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS NULL AND result='running' "
+                  "RETURNING {}",
+                  kColumns));
+  return take_over(update, id).has_value();
 }
 
 void RunHistory::end(std::int64_t id, RunResult result, const std::string& summary,
@@ -163,7 +168,15 @@ void RunHistory::end(std::int64_t id, RunResult result, const std::string& summa
 
 void RunHistory::skip(const std::string& job, const std::string& database, WallTime due,
                       const std::string& why) {
-  end(begin(job, database, due, 0), RunResult::kSkipped, why, "[]");
+  Statement insert = connection_.prepare(
+      "INSERT INTO runs(job, database, due, attempt, began, ended, result, summary) "
+      "VALUES(?1, ?2, ?3, 0, ?4, ?4, 'skipped', ?5)");
+  insert.bind(1, std::string_view(job));
+  insert.bind(2, std::string_view(database));
+  insert.bind(3, nanoseconds_of(due));
+  insert.bind(4, nanoseconds_of(clock_.wall()));
+  insert.bind(5, std::string_view(why));
+  insert.step();
 }
 
 std::size_t RunHistory::mark_interrupted() {

@@ -41,14 +41,14 @@ class RunHistory {
   // Makes the file where it is missing. Throws as Connection does.
   RunHistory(const std::string& state_folder, const Clock& clock);
 
-  // A run that this process sees to; its number.
-  std::int64_t begin(const std::string& job, const std::string& database, WallTime due, int attempt);
+  // A run that this process sees to.
+  RunRecord begin(const std::string& job, const std::string& database, WallTime due, int attempt);
   // A run that somebody asked for and that is yet to have its turn, whatever becomes of this process; its
   // number.
   std::int64_t ask(const std::string& job, const std::string& database);
   std::vector<RunRecord> waiting(const std::string& database);  // the oldest first
-  // It has its turn: this process sees to it. False where it waits no more.
-  bool begin_waiting(std::int64_t id);
+  // It has its turn: this process sees to it. Nothing where it waits no more.
+  std::optional<RunRecord> begin_waiting(std::int64_t id);
 
   // The run is this process's from now on: false where there is no such, or it has ended.
   bool adopt(std::int64_t id);

@@ -141,6 +141,14 @@ Timetable::Tick Timetable::tick(WallTime now, const MayBegin& may_begin) {
   return tick;
 }
 
+void Timetable::not_begun(const Start& start) {
+  State& state = states_.at(start.job);
+  state.running_since.reset();
+  state.attempt = start.attempt - 1;
+  if (state.attempt == 0) state.due = {};  // no attempt of any due time is the last now
+  state.waiting = State::Turn{start.due, start.why};
+}
+
 void Timetable::ended(const std::string& job, WallTime now, RunEnd end) {
   State& state = states_.at(job);
   state.running_since.reset();

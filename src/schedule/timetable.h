@@ -90,6 +90,10 @@ class Timetable {
   using MayBegin = std::function<bool(const Start&)>;
   Tick tick(WallTime now, const MayBegin& may_begin = {});
 
+  // What tick() gave could not be begun: it is due again, as if it had not been given, and no attempt of it
+  // counts. To be said before the next tick().
+  void not_begun(const Start& start);
+
   // A run of it is over, and is tried again by the rules.
   void ended(const std::string& job, WallTime now, RunEnd end);
 

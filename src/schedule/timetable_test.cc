@@ -237,7 +237,7 @@ TEST_F(TimetableTest, AnInterruptedRunIsRecordedAndDoneAgainAtMostOnce) {
   MovedClock clock;
   clock.now = at("2026-11-02T02:00:00Z");
   RunHistory history(folder.path("."), clock);
-  const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1);
+  const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1).id;
   EXPECT_EQ(history.mark_interrupted(), 0U);  // this process is there
   Connection(folder.path("runs.db"), {})
       .execute("UPDATE runs SET start_ticks=start_ticks+1");  // of another life
@@ -316,7 +316,8 @@ TEST_F(TimetableTest, WhatFailedBeforeARestartIsTriedAgainAtItsTime) {
     const WallTime due = at("2026-11-02T02:00:00Z");
     for (std::size_t i = 0; i < before.size(); i++) {
       clock.now = due + i * 1min;
-      history.end(history.begin("daily", "/data/app.db", due, static_cast<int>(i) + 1), before[i], "", "[]");
+      history.end(history.begin("daily", "/data/app.db", due, static_cast<int>(i) + 1).id, before[i], "",
+                  "[]");
     }
     Timetable table({job("daily", "0 2 * * *", utc_, rules)}, history.past("/data/app.db"), at(now));
     std::string begun;
@@ -353,7 +354,7 @@ TEST_F(TimetableTest, ARunIsTakenOverByTheProcessThatDoesIt) {
   const TestFolder folder;
   MovedClock clock;
   RunHistory history(folder.path("."), clock);
-  const std::int64_t id = history.begin("daily", "/data/app.db", start_, 1);
+  const std::int64_t id = history.begin("daily", "/data/app.db", start_, 1).id;
   Connection(folder.path("runs.db"), {}).execute("UPDATE runs SET start_ticks=start_ticks+1");
   EXPECT_TRUE(history.adopt(id));
   EXPECT_EQ(history.mark_interrupted(), 0U);
@@ -370,7 +371,7 @@ TEST_F(TimetableTest, TheHistoryKeepsWhatRunsSaidAndForgetsTheOldest) {
   RunHistory history(folder.path("."), clock);
   for (int i = 0; i < 6; i++) {
     clock.now = start_ + i * 24h;
-    const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1);
+    const std::int64_t id = history.begin("daily", "/data/app.db", clock.now, 1).id;
     clock.now += 90s;
     history.end(id, RunResult::kDone, fmt::format("run {}", i), "[]");
   }

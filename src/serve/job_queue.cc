@@ -89,6 +89,15 @@ JobQueue::Tick JobQueue::tick(WallTime now, std::size_t at_once) {
   return tick;
 }
 
+void JobQueue::not_begun(const DueRun& run) {
+  running_.erase(run.database);
+  if (run.asked > 0) return asked_.push_front(run);
+  const auto known = entries_.find(run.database);
+  if (known == entries_.end()) return;
+  known->second.table.not_begun(run.start);
+  known->second.waiting = true;
+}
+
 void JobQueue::ended(const DueRun& run, WallTime now, RunEnd end) {
   running_.erase(run.database);
   const auto known = entries_.find(run.database);

@@ -47,6 +47,7 @@ class JobQueue {
   };
   Tick tick(WallTime now, std::size_t at_once);
 
+  void not_begun(const DueRun& run);  // of `begin`, before the next tick: it is due again, as before
   void ended(const DueRun& run, WallTime now, RunEnd end);  // it is tried again by the rules
 
   // When a job of it begins next; nothing where it has no such job.

@@ -96,6 +96,30 @@ TEST_F(JobQueueTest, AFailedRunComesAgainAfterAWhile) {
   EXPECT_EQ(begun_.front().start.attempt, 2);
 }
 
+TEST_F(JobQueueTest, WhatCouldNotBeginIsDueAgainWithTheSameAttempt) {
+  queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  queue_.put("b", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
+  queue_.ask("b", "weekly", 7);
+  for (const char* now : {"01:00:00", "01:00:30", "01:01:00"}) {
+    EXPECT_EQ(tick(now, 2), (Words{"b weekly", "a daily"}));
+    for (; !begun_.empty(); begun_.pop_back()) queue_.not_begun(begun_.back());
+    EXPECT_EQ(queue_.running(), 0U);
+  }
+  EXPECT_EQ(tick("01:02:00"), Words{"b weekly"});
+  end("01:02:00");
+  EXPECT_EQ(tick("01:02:00"), Words{"a daily"});
+  EXPECT_EQ(last_.begin[0].start.attempt, 1);
+  EXPECT_EQ(last_.begin[0].asked, 0);
+  end("01:02:00", false);
+  EXPECT_EQ(tick("01:02:00"), Words{"b daily"});
+  end("01:02:30");
+  EXPECT_EQ(tick("01:03:00"), Words{"a daily"});  // the second attempt
+  queue_.not_begun(begun_.back());
+  begun_.clear();
+  EXPECT_EQ(tick("01:03:10"), Words{"a daily"});
+  EXPECT_EQ(last_.begin[0].start.attempt, 2);
+}
+
 TEST_F(JobQueueTest, WhoLeavesMayStillBeRunning) {
   queue_.put("a", jobs({{"daily", "0 1 * * *"}}), {}, at("00:00:00"));
   tick("01:00:00");

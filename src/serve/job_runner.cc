@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/json_text.h"
@@ -26,6 +27,7 @@ constexpr auto kLookAtHungRuns = 10s;  // that one hangs makes room for another
 constexpr std::size_t kMostHungRuns = 16;
 constexpr int kMostWarningsStatus = 2;  // 1 warnings, 2 critical findings: it was done
 constexpr std::size_t kRunsLookedBack = 20;
+constexpr std::size_t kMostOwedSkips = 10'000;
 constexpr const char* kUnwritable = "archive.unwritable";  // the guard's word for a store that takes nothing
 constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
 
@@ -86,7 +88,9 @@ JobRunner::~JobRunner() {
   } catch (const Error&) {
     // Their rows stay without an end: the next start records them as interrupted.
   }
-  for (Run& run : runs_) run.thread.join();
+  for (Run& run : runs_) {
+    if (run.thread.joinable()) run.thread.join();
+  }
 }
 
 void JobRunner::join(const Member& member) {
@@ -254,10 +258,10 @@ void JobRunner::recall(const Member& member) {
   set_check_findings(member);
 }
 
+// What could not be begun, for whatever reason, is due again: the queue must not take for running what does
+// not run.
 void JobRunner::start_due() {
   std::vector<DueRun> begin;
-  std::vector<JobQueue::Tick::Skip> skips;
-  std::map<std::string, Member> members;
   {
     const std::lock_guard lock(mutex_);
     std::size_t at_once = 1;
@@ -266,16 +270,34 @@ void JobRunner::start_due() {
     JobQueue::Tick tick = queue_.tick(around_.clock.wall(), stopping_ ? 0 : at_once);
     wake_ = tick.wake;
     begin = std::move(tick.begin);
-    skips = std::move(tick.skips);
-    members = members_;
+    for (auto& [database, skip] : tick.skips) {
+      const auto member = members_.find(database);
+      if (member != members_.end()) owed_skips_.push_back({member->second.path, std::move(skip)});
+    }
   }
-  for (const auto& [database, skip] : skips) {
-    const auto member = members.find(database);
-    if (member != members.end()) history_.skip(skip.job, member->second.path, skip.due, skip.why);
+  std::size_t begun = 0;
+  try {
+    record_skips();
+    for (; begun < begin.size(); begun++) start(begin[begun]);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    while (begin.size() > begun) {
+      queue_.not_begun(begin.back());
+      begin.pop_back();
+    }
+    throw;
   }
-  for (const DueRun& due : begin) start(due);
 }
 
+void JobRunner::record_skips() {
+  while (owed_skips_.size() > kMostOwedSkips) owed_skips_.pop_front();
+  for (; !owed_skips_.empty(); owed_skips_.pop_front()) {
+    const auto& [path, skip] = owed_skips_.front();
+    history_.skip(skip.job, path, skip.due, skip.why);
+  }
+}
+
+// Throws where it has not begun, and is to be.
 void JobRunner::start(const DueRun& due) {
   Run run{.due = due};
   {
@@ -284,23 +306,28 @@ void JobRunner::start(const DueRun& due) {
     if (member == members_.end()) return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
     run.member = member->second;
   }
-  std::optional<RunRecord> record;
-  try {
-    if (begin_in_history(run)) record = history_.find(run.id);
-  } catch (const Error&) {
-    const std::lock_guard lock(mutex_);
-    queue_.ended(due, around_.clock.wall(), RunEnd::kFailed);
-    if (due.asked > 0) queue_.ask(due.database, due.start.job, due.asked);
-    throw;
-  }
+  const auto record = begin_in_history(run);
   if (!record) {
     const std::lock_guard lock(mutex_);
     return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
   }
+  run.id = record->id;
   announce(run, "began", *record);
+  begin_process(std::move(run));
+}
+
+// Nothing: it was asked for, and has had its turn.
+std::optional<RunRecord> JobRunner::begin_in_history(const Run& run) {
+  const Timetable::Start& start = run.due.start;
+  if (run.due.asked > 0) return history_.begin_waiting(run.due.asked);
+  return history_.begin(start.job, run.member.path, start.due, start.attempt);
+}
+
+// Its row is there: from here on whatever fails is how the run ended.
+void JobRunner::begin_process(Run run) {
   const std::lock_guard lock(mutex_);
   Run& kept = runs_.emplace_back(std::move(run));
-  kept.thread = std::thread([this, &kept, command = command_of(kept)] {
+  const auto work = [this, &kept, command = command_of(kept)] {
     std::optional<OwnCommandResult> result;
     std::string failure;
     try {
@@ -312,18 +339,14 @@ void JobRunner::start(const DueRun& due) {
     kept.result = result.value_or(OwnCommandResult{.status = static_cast<int>(ErrorCode::kIo)});
     kept.failure = failure;
     call();
-  });
-}
-
-// False: it was asked for, and has had its turn.
-bool JobRunner::begin_in_history(Run& run) {
-  const Timetable::Start& start = run.due.start;
-  if (run.due.asked > 0) {
-    run.id = run.due.asked;
-    return history_.begin_waiting(run.id);
+  };
+  try {
+    kept.thread = std::thread(work);
+  } catch (const std::system_error& error) {
+    kept.result = OwnCommandResult{.status = static_cast<int>(ErrorCode::kIo)};
+    kept.failure = fmt::format("no thread for it: {}", error.what());
+    call();
   }
-  run.id = history_.begin(start.job, run.member.path, start.due, start.attempt);
-  return true;
 }
 
 bool JobRunner::store_hangs(const std::string& database) const {
@@ -381,7 +404,7 @@ void JobRunner::take_ended() {
   }
   for (Run* run : ended) {
     end(*run);
-    run->thread.join();
+    if (run->thread.joinable()) run->thread.join();
     const std::lock_guard lock(mutex_);
     runs_.remove_if([run](const Run& one) { return &one == run; });
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -76,8 +77,10 @@ class JobRunner {
   void take_asked(const Member& member);
   void recall(const Member& member);
   void start_due();
+  void record_skips();
   void start(const DueRun& due);
-  bool begin_in_history(Run& run);
+  std::optional<RunRecord> begin_in_history(const Run& run);
+  void begin_process(Run run);
   OwnCommand command_of(const Run& run) const;
   bool store_hangs(const std::string& database) const;
   std::size_t hung_runs() const;  // under mutex_
@@ -104,6 +107,11 @@ class JobRunner {
   JobQueue queue_;
   // Of the working thread alone: what each job's last check found, by database and job.
   std::map<std::string, std::map<std::string, std::vector<Finding>>> found_;
+  struct OwedSkip {
+    std::string path;
+    Timetable::Skip skip;
+  };
+  std::deque<OwedSkip> owed_skips_;  // not in the history yet; the oldest first, kMostOwedSkips at most
   WallTime wake_{};
   std::thread thread_;
 };

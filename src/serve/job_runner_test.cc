@@ -222,6 +222,47 @@ TEST_F(JobRunnerTest, WhatAJobMissedBeforeItsFirstRunFollowsFromWhenItIsKnown) {
   }
 }
 
+// A fault of the history comes when several are to begin, passes, and nothing is lost by it.
+TEST_F(JobRunnerTest, WhatCouldNotBeginForTheHistoryIsDueAgainAndNoAttemptOfItCounts) {
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  std::mutex one_at_a_time;
+  run_ = [&](const OwnCommand& command) {
+    const std::lock_guard lock(one_at_a_time);
+    return well_(command);
+  };
+  for (const int at_once : {1, 4}) {
+    std::filesystem::remove(folder_.path("runs.db"));
+    child_history_.reset();
+    std::string toml =
+        fmt::format("[jobs]\nzone = \"UTC\"\nat_once = {}\nhourly = \"*/10 * * * *\"\n", at_once);
+    for (const std::string& name : names) toml += fmt::format("[[database]]\npath = \"/data/{}.db\"\n", name);
+    configure(toml);
+    start(at("2026-11-01T08:55:00Z"));
+    work();
+    runner_->ask("c.db", "weekly");
+    Connection other(folder_.path("runs.db"), {.mode = OpenMode::kReadWrite});
+    other.execute("ALTER TABLE runs RENAME TO away");
+    for (const char* now : {"2026-11-01T09:00:00Z", "2026-11-01T09:00:30Z", "2026-11-01T09:10:00Z"}) {
+      clock_.now = at(now);
+      EXPECT_ANY_THROW(runner_->step());
+      EXPECT_FALSE(runner_->has_runs());
+    }
+    other.execute("ALTER TABLE away RENAME TO runs");
+    work_until(at("2026-11-01T09:11:00Z"));
+    for (const std::string& name : names) {
+      std::vector<std::string> said;
+      for (const RunRecord& run : runs("hourly", fmt::format("/data/{}.db", name)))
+        said.push_back(
+            fmt::format("{} {} {}", format_utc_time(run.due).substr(11, 5), run.attempt, run.summary));
+      EXPECT_EQ(said,
+                (std::vector<std::string>{"09:00 0 had no turn before the next", "09:10 1 7 steps done"}))
+          << name << ", " << at_once << " at once";
+    }
+    EXPECT_EQ(runs("weekly", "/data/c.db").at(0).result, RunResult::kDone);
+    runner_.reset();
+  }
+}
+
 TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {
   configure(std::string(kDaily) + "archive = \"/backup/app\"\n");
   start(at("2026-11-01T01:59:00Z"));
@@ -344,7 +385,8 @@ TEST_F(JobRunnerTest, ADatabaseOnWhichAProcessOfBeforeStillWorksIsLeftAlone) {
   configure(kDaily);
   clock_.now = at("2026-11-01T02:00:00Z");
   RunHistory before(folder_.path("."), clock_);
-  const std::int64_t id = before.begin("daily", "/data/app.db", clock_.now, 1);  // this process: it is there
+  const std::int64_t id =
+      before.begin("daily", "/data/app.db", clock_.now, 1).id;  // this process: it is there
   start(at("2026-11-01T03:00:00Z"));
   work();
   EXPECT_EQ(runs("daily", "/data/app.db").size(), 1u);
@@ -360,7 +402,8 @@ TEST_F(JobRunnerTest, ARunByHandThatWasInterruptedIsNotDoneAgain) {
   configure(kDaily);
   clock_.now = at("2026-11-01T12:00:00Z");
   RunHistory by_hand(folder_.path("."), clock_);
-  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0), RunResult::kInterrupted, "Ctrl-C", "[]");
+  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0).id, RunResult::kInterrupted, "Ctrl-C",
+              "[]");
   start(at("2026-11-01T12:30:00Z"));
   work_until(at("2026-11-02T03:00:00Z"));
   const auto all = runs("daily", "/data/app.db");
@@ -413,8 +456,8 @@ TEST_F(JobRunnerTest, ARunByHandIsNoDueTimeOfTheSchedule) {
   runner_.reset();
   clock_.now = at("2026-11-01T02:10:00Z");
   RunHistory by_hand(folder_.path("."), clock_);
-  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0), RunResult::kDone, "by hand", "[]");
-  by_hand.end(by_hand.begin("daily", "/data/app.db", at("2026-10-31T02:00:00Z"), 1), RunResult::kDone, "",
+  by_hand.end(by_hand.begin("daily", "/data/app.db", clock_.now, 0).id, RunResult::kDone, "by hand", "[]");
+  by_hand.end(by_hand.begin("daily", "/data/app.db", at("2026-10-31T02:00:00Z"), 1).id, RunResult::kDone, "",
               "[]");
   start(at("2026-11-01T02:20:00Z"));
   work();
