@@ -18,7 +18,9 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 constexpr std::int64_t kDay = 86400;
-constexpr std::int64_t kHorizonDays = 366 * 9;  // from a 29 February to the next across a century without one
+// A 29 February that is a Sunday comes after 28 years, or 40 across a century without one: nothing possible
+// is rarer. All of it is looked through in less than a millisecond.
+constexpr std::int64_t kHorizonDays = 366 * 41;
 constexpr std::int64_t kBackDays = 366 * 4;
 
 struct Field {
@@ -140,6 +142,9 @@ Schedule Schedule::parse(std::string_view text, const TimeZone& zone) {
     return schedule;
   }
   schedule.parse_fields(text);
+  // From 2000 on: whatever the zone's clocks skip, it must be due some day.
+  if (!schedule.find_next(WallTime(std::chrono::sys_days(std::chrono::year(2000) / 1 / 1))))
+    refuse(fmt::format("schedule: '{}' is never due", schedule.text_));
   return schedule;
 }
 
@@ -187,6 +192,11 @@ void Schedule::visit_day(std::int64_t local_day, Visit&& visit) const {
 }
 
 WallTime Schedule::next(WallTime after) const {
+  if (const auto due = find_next(after)) return *due;
+  throw Error(ErrorCode::kInternal, fmt::format("schedule '{}' is never due", text_));
+}
+
+std::optional<WallTime> Schedule::find_next(WallTime after) const {
   if (interval_.count() > 0) {
     const nanoseconds since = after.time_since_epoch();
     return WallTime((since / interval_ + 1) * interval_);
@@ -198,9 +208,9 @@ WallTime Schedule::next(WallTime after) const {
     visit_day(day, [&](WallTime due) {
       if (due > after && (!best || due < *best)) best = due;
     });
-    if (best) return *best;
+    if (best) return best;
   }
-  throw Error(ErrorCode::kInternal, fmt::format("schedule '{}' is never due", text_));
+  return std::nullopt;
 }
 
 std::optional<WallTime> Schedule::latest(WallTime at) const {

@@ -24,6 +24,7 @@ namespace litewright {
 class Schedule {
  public:
   // Throws Error{kConfig} that names the field, what it may hold, and days that never come (30 February).
+  // What it takes is due within 41 years of any time.
   static Schedule parse(std::string_view text, const TimeZone& zone);
 
   // The first due time after `after`. An interval counts from 1970, so that it needs no memory: "every 6h" is
@@ -40,6 +41,7 @@ class Schedule {
   explicit Schedule(const TimeZone& zone) : zone_(zone) {}
   void parse_fields(std::string_view text);
   void require_possible_day() const;
+  std::optional<WallTime> find_next(WallTime after) const;
   bool matches_day(std::int64_t local_day) const;
   template <class Visit>
   void visit_day(std::int64_t local_day, Visit&& visit) const;

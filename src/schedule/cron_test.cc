@@ -78,6 +78,15 @@ TEST(Schedule, KnowsTheLatestDueTime) {
   EXPECT_EQ(daily.latest(at("2026-11-28T01:59:59Z")), at("2026-11-27T02:00:00Z"));
 }
 
+TEST(Schedule, FindsWhatIsDueOnceInManyYears) {
+  EXPECT_EQ(due("0 0 */31 3 0", "UTC", "2026-03-02T00:00:00Z", 1), (Times{"2037-03-01T00:00"}));
+  EXPECT_EQ(due("0 0 29 2 */7", "UTC", "2026-01-01T00:00:00Z", 2),
+            (Times{"2032-02-29T00:00", "2060-02-29T00:00"}));
+  // 2100 has no 29 February.
+  EXPECT_EQ(due("0 0 29 2 *", "UTC", "2096-03-01T00:00:00Z", 1), (Times{"2104-02-29T00:00"}));
+  EXPECT_EQ(due("0 0 29 2 */7", "UTC", "2088-03-01T00:00:00Z", 1), (Times{"2128-02-29T00:00"}));
+}
+
 TEST(Schedule, RefusesWhatCanNotBeMeant) {
   const TimeZone utc = TimeZone::find("UTC");
   for (const char* text : {"",

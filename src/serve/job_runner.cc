@@ -200,7 +200,7 @@ void JobRunner::take_joins() {
   if (joining.empty()) return;
   history_.mark_interrupted();
   for (const auto& [name, member] : joining) {
-    if (!take_join(member)) continue;
+    if (!take_join_alone(member)) continue;
     const std::lock_guard lock(mutex_);
     const auto still = joining_.find(name);
     if (still != joining_.end() && still->second.configuration == member.configuration) joining_.erase(still);
@@ -212,6 +212,22 @@ bool JobRunner::take_join(const Member& member) {
   std::vector<Job> jobs = jobs_of(member.configuration->jobs, *member.settings);
   for (Job& job : jobs) job.scope = member.path;
   {
+// What is wrong with one database's jobs alone keeps no other's from being run.
+bool JobRunner::take_join_alone(const Member& member) {
+  Finding finding = {.id = "jobs.schedule", .database = member.path};
+  bool taken = true;
+  try {
+    taken = take_join(member);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kConfig && error.code() != ErrorCode::kInternal) throw;
+    finding.severity = Severity::kCritical;
+    finding.meaning = fmt::format("its maintenance can't be planned, so none is run: {}", error.what());
+    finding.remedy = "litewright serve --check-config";
+  }
+  around_.board.tell(member.name, FindingSource::kJobs, finding);
+  return taken;
+}
+
     const std::lock_guard lock(mutex_);
     if (queue_.has_jobs(member.name, jobs)) return true;
     if (queue_.is_running(member.name)) return false;

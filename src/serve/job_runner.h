@@ -76,6 +76,7 @@ class JobRunner {
   bool take_join(const Member& member);
   void take_asked(const Member& member);
   void recall(const Member& member);
+  bool take_join_alone(const Member& member);
   void start_due();
   void record_skips();
   void start(const DueRun& due);

@@ -263,6 +263,50 @@ TEST_F(JobRunnerTest, WhatCouldNotBeginForTheHistoryIsDueAgainAndNoAttemptOfItCo
   }
 }
 
+TEST_F(JobRunnerTest, WhatIsWrongWithOneDatabasesJobsStopsNoOther) {
+  configure(
+      "[jobs]\nzone = \"UTC\"\ndaily = \"0 2 * * *\"\n[[database]]\npath = \"/data/a.db\"\n"
+      "[[database]]\npath = \"/data/b.db\"\n[[database]]\npath = \"/data/c.db\"\n"
+      "schedule.daily = \"0 0 */31 3 0\"\n");
+  start(at("2026-11-01T01:00:00Z"));
+  DatabaseSettings wrong;  // as no configuration that was read has it
+  for (Member member : find_members(configuration_)) {
+    if (member.name != "b.db") continue;
+    wrong = *member.settings;
+    wrong.schedule["daily"] = "0 0 30 2 *";
+    member.settings = &wrong;
+    runner_->join(member);
+  }
+  work_until(at("2026-11-01T02:00:30Z"));
+  EXPECT_EQ(runs("daily", "/data/a.db").size(), 1u);
+  EXPECT_EQ(runner_->next_runs("c.db").at("daily"), at("2037-03-01T00:00:00Z"));
+  ASSERT_EQ(board_.find("b.db")->findings.at(FindingSource::kJobs).size(), 1u);
+  EXPECT_EQ(board_.find("b.db")->findings.at(FindingSource::kJobs)[0].id, "jobs.schedule");
+  EXPECT_TRUE(board_.find("c.db")->open_findings().empty());
+}
+
+// The thread itself sleeps until the next due time, and must not go by a clock that was ahead.
+TEST_F(JobRunnerTest, AClockThatWasAheadKeepsNothingFromRunning) {
+  configure(kDaily);
+  start(at("2036-06-01T01:59:59Z"));
+  work();
+  clock_.now = at("2036-06-01T02:00:00Z");
+  work();
+  runner_->begin();
+  const auto began_at = [this](const char* time) {
+    for (int tries = 0; tries < 5000; tries++) {
+      const auto all = runs("daily", "/data/app.db");
+      if (!all.empty() && all.back().began == at(time)) return true;
+      std::this_thread::sleep_for(1ms);
+    }
+    return false;
+  };
+  clock_.now = at("2026-11-01T01:59:00Z");
+  std::this_thread::sleep_for(50ms);
+  clock_.now = at("2026-11-01T02:00:00Z");
+  EXPECT_TRUE(began_at("2026-11-01T02:00:00Z"));
+}
+
 TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {
   configure(std::string(kDaily) + "archive = \"/backup/app\"\n");
   start(at("2026-11-01T01:59:00Z"));
