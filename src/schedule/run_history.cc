@@ -236,11 +236,14 @@ std::vector<RunRecord> RunHistory::last_of_each() {
 
 std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
   std::map<std::string, PastRuns> past;
+  const std::int64_t latest = nanoseconds_of(clock_.wall() + kClockStep);
   {
     // A run by hand is no due time of the schedule's.
     Statement row = connection_.prepare(
-        "SELECT job, max(due) FROM runs WHERE database=?1 AND (attempt>0 OR result='skipped') GROUP BY job");
+        "SELECT job, max(due) FROM runs WHERE database=?1 AND due<=?2 AND (attempt>0 OR result='skipped') "
+        "GROUP BY job");
     row.bind(1, std::string_view(database));
+    row.bind(2, latest);
     while (row.step()) past[row.text(0)].handled = time_of(row.integer(1));
   }
   // Of what began: the last row of its latest due time.
@@ -248,9 +251,10 @@ std::map<std::string, PastRuns> RunHistory::past(const std::string& database) {
     Statement row = connection_.prepare(
         "SELECT due, attempt, result, ended, (SELECT count(*) FROM runs AS one WHERE one.database=?1 AND "
         "one.job=?2 AND one.due=runs.due AND one.attempt>0 AND one.result='interrupted') FROM runs WHERE "
-        "database=?1 AND job=?2 AND attempt>0 ORDER BY due DESC, id DESC LIMIT 1");
+        "database=?1 AND job=?2 AND due<=?3 AND attempt>0 ORDER BY due DESC, id DESC LIMIT 1");
     row.bind(1, std::string_view(database));
     row.bind(2, std::string_view(job));
+    row.bind(3, latest);
     if (!row.step()) continue;
     runs.due = time_of(row.integer(0));
     runs.attempts = static_cast<int>(row.integer(1));
@@ -269,7 +273,7 @@ std::map<std::string, PastRuns> RunHistory::join(const std::string& database, co
     const std::string text = job.schedule.text() + " " + job.schedule.zone();
     PastRuns& runs = past[job.name];
     const auto before = known.extract(job.name);
-    if (before && before.mapped().text == text) {
+    if (before && before.mapped().text == text && before.mapped().since <= now + kClockStep) {
       runs.since = before.mapped().since;
       continue;
     }

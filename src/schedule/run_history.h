@@ -71,6 +71,7 @@ class RunHistory {
   // newest first, without summary and findings. Skipped ones don't count.
   std::vector<RunRecord> last_of_each();
 
+  // What a clock that was ahead handled (Timetable, rule 5) counts for nothing in these.
   // For a timetable, by job: of one database that has these jobs from now on. Interrupted runs must have been
   // marked. Since when a job has its schedule is kept from here on: a restart before its first due time
   // forgets nothing.

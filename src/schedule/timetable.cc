@@ -30,7 +30,7 @@ Timetable::Timetable(std::vector<Job> jobs, const std::map<std::string, PastRuns
 void Timetable::take_past(State& state, const PastRuns& past, WallTime now) {
   // By a clock that was set back since then it would be far away.
   if (past.since) state.handled = std::min(*past.since, now);
-  if (!past.handled) return;
+  if (!past.handled || *past.handled > now + kClockStep) return;
   state.handled = past.since ? std::max(*past.handled, state.handled) : *past.handled;
   state.due = past.due.value_or(*past.handled);
   state.attempt = past.attempts;
@@ -77,6 +77,7 @@ void Timetable::take_due_times(State& state, WallTime now, Tick& tick) {
   for (; begins(state.job, state.next) <= now; state.next = state.job.schedule.next(state.next)) {
     if (come.size() == kMostSkipsAtOnce) come.erase(come.begin());
     come.push_back(state.next);
+    state.handled = state.next;
   }
   for (std::size_t i = 0; i < come.size(); i++) {
     const bool last = i + 1 == come.size();
@@ -98,6 +99,7 @@ void Timetable::take_due_times(State& state, WallTime now, Tick& tick) {
 }
 
 void Timetable::tick_job(State& state, WallTime now, const MayBegin& may_begin, Tick& tick) {
+  if (state.handled > now + kClockStep) set_back(state, now);
   take_due_times(state, now, tick);
   tick.wake = std::min(tick.wake, begins(state.job, state.next));
   if (state.running_since) {
@@ -133,6 +135,14 @@ void Timetable::tick_job(State& state, WallTime now, const MayBegin& may_begin, 
   state.waiting.reset();
   tick.starts.push_back(start);
   tick.wake = std::min(tick.wake, now + state.job.rules.time_limit);
+}
+
+// The clock was wrong before, or is now: what is due next is so by the one of now.
+void Timetable::set_back(State& state, WallTime now) {
+  state.handled = now;
+  state.next = state.job.schedule.next(now);
+  if (state.retry_at) state.retry_at = std::min(*state.retry_at, now + state.job.rules.longest_backoff);
+  if (state.running_since) state.running_since = std::min(*state.running_since, now);
 }
 
 Timetable::Tick Timetable::tick(WallTime now, const MayBegin& may_begin) {

@@ -14,7 +14,9 @@
 //   4. A run that failed is tried again after a while, more slowly each time, until it has had 1 + `retries`
 //      attempts, unless the next due time comes first. After downtime it is for that as for the due time
 //      itself by rule 3.
-//   5. A run that a kill interrupted is done again, once for each due time. That is one of its attempts, but
+//   5. A clock that is set back a little runs nothing again. What was handled further ahead than `kClockStep`
+//      was so by a clock that was wrong: it counts for nothing, and the next due time is that of now.
+//   6. A run that a kill interrupted is done again, once for each due time. That is one of its attempts, but
 //      is had without any `retries`, too.
 #pragma once
 
@@ -28,6 +30,9 @@
 #include "schedule/cron.h"
 
 namespace litewright {
+
+// By so much a clock may be set back behind a due time without this being due again.
+inline constexpr std::chrono::hours kClockStep{2};
 
 struct JobRules {
   std::chrono::nanoseconds jitter{0};  // begins so much later at most; the same for the same due time
@@ -118,6 +123,7 @@ class Timetable {
     std::optional<Turn> waiting = {};  // for its turn
   };
   static WallTime begins(const Job& job, WallTime due);
+  static void set_back(State& state, WallTime now);
   static void take_past(State& state, const PastRuns& past, WallTime now);
   static std::optional<std::chrono::nanoseconds> backoff(const State& state, RunEnd end);
   static void take_due_times(State& state, WallTime now, Tick& tick);

@@ -18,6 +18,12 @@ using namespace std::chrono_literals;
 
 WallTime at(std::string_view text) { return parse_time(text, WallTime{}); }
 
+struct MovedClock final : Clock {
+  WallTime wall() const override { return now; }
+  SteadyTime steady() const override { return {}; }
+  WallTime now{};
+};
+
 Job job(const std::string& name, std::string_view schedule, const TimeZone& zone, JobRules rules = {}) {
   return {.name = name, .schedule = Schedule::parse(schedule, zone), .rules = rules};
 }
@@ -114,6 +120,55 @@ TEST_F(TimetableTest, AfterDowntimeTheLatestMissedDueTimeIsCaughtUpWithOnce) {
   EXPECT_TRUE(table.tick(at("2026-11-05T01:59:00Z")).starts.empty());
   EXPECT_TRUE(table.tick(at("2026-11-05T02:00:00Z")).starts.empty());
   EXPECT_EQ(table.tick(at("2026-11-06T02:00:00Z")).starts.size(), 1U);
+}
+
+TEST_F(TimetableTest, AClockThatWasAheadStopsNothingAndASmallStepBackRunsNothingAgain) {
+  struct Case {
+    const char *set_to, *next;  // after the run of 5 November, 02:00
+  };
+  for (const Case& one : {Case{"2026-11-05T01:59:50Z", "2026-11-06T02:00:00Z"},
+                          Case{"2026-11-05T01:05:00Z", "2026-11-06T02:00:00Z"},
+                          Case{"2026-11-03T09:00:00Z", "2026-11-04T02:00:00Z"},
+                          Case{"2020-01-01T00:00:00Z", "2020-01-01T02:00:00Z"}}) {
+    Timetable runs_on({job("daily", "0 2 * * *", utc_)}, {}, start_);
+    runs_on.tick(at("2026-11-05T02:00:00Z"));
+    runs_on.ended("daily", at("2026-11-05T02:00:05Z"), RunEnd::kDone);
+    Timetable anew(
+        {job("daily", "0 2 * * *", utc_)},
+        {{"daily", {.since = at(one.set_to), .handled = at("2026-11-05T02:00:00Z"), .attempts = 1}}},
+        at(one.set_to));
+    for (Timetable* table : {&runs_on, &anew}) {
+      const Timetable::Tick tick = table->tick(at(one.set_to));
+      EXPECT_TRUE(tick.starts.empty() && tick.skips.empty()) << one.set_to;
+      EXPECT_EQ(table->next_start("daily", at(one.set_to)), at(one.next));
+      EXPECT_TRUE(table->tick(at(one.next) - 1s).starts.empty()) << one.set_to;
+      EXPECT_EQ(table->tick(at(one.next)).starts.size(), 1U) << one.set_to;
+    }
+  }
+}
+
+// What the history has of a June that was none: after restarts in January the real past counts.
+TEST_F(TimetableTest, TheHistoryOfAClockThatWasAheadCountsForNothing) {
+  const TestFolder folder;
+  MovedClock clock;
+  RunHistory history(folder.path("."), clock);
+  const std::vector<Job> jobs = {job("daily", "0 2 * * *", utc_)};
+  clock.now = at("2026-06-01T01:00:00Z");
+  history.join("/data/app.db", jobs);
+  const auto run = [&](const char* due) {
+    clock.now = at(due);
+    history.end(history.begin("daily", "/data/app.db", clock.now, 1).id, RunResult::kDone, "", "[]");
+  };
+  run("2026-06-01T02:00:00Z");
+  clock.now = at("2026-01-10T00:00:00Z");
+  EXPECT_EQ(history.join("/data/app.db", jobs).at("daily").since, clock.now);
+  run("2026-01-10T02:00:00Z");
+  clock.now = at("2026-01-13T00:00:00Z");
+  const auto past = history.join("/data/app.db", jobs);
+  EXPECT_EQ(past.at("daily").handled, at("2026-01-10T02:00:00Z"));
+  EXPECT_EQ(past.at("daily").since, at("2026-01-10T00:00:00Z"));
+  Timetable table(jobs, past, clock.now);
+  EXPECT_EQ(table.tick(clock.now).starts.at(0).due, at("2026-01-12T02:00:00Z"));
 }
 
 TEST_F(TimetableTest, WithoutCatchUpMissedDueTimesAreRecordedAndSkipped) {
@@ -225,12 +280,6 @@ TEST_F(TimetableTest, JitterIsTheSameForTheSameDueTimeAndSpreadsJobs) {
   }
   EXPECT_GT(times.size(), 15U);
 }
-
-struct MovedClock final : Clock {
-  WallTime wall() const override { return now; }
-  SteadyTime steady() const override { return {}; }
-  WallTime now{};
-};
 
 TEST_F(TimetableTest, AnInterruptedRunIsRecordedAndDoneAgainAtMostOnce) {
   const TestFolder folder;

@@ -83,6 +83,10 @@ void JobQueue::begin_due(WallTime now, std::size_t at_once, Tick& tick) {
 
 JobQueue::Tick JobQueue::tick(WallTime now, std::size_t at_once) {
   Tick tick{.wake = now + std::chrono::hours(24)};
+  if (now < told_) {  // the clock was set back: each table is to hear of it
+    for (auto& [database, entry] : entries_) entry.wake = now;
+  }
+  told_ = now;
   begin_asked(now, at_once, tick);
   begin_due(now, at_once, tick);
   for (const auto& [database, entry] : entries_) tick.wake = std::min(tick.wake, entry.wake);

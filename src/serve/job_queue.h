@@ -64,6 +64,7 @@ class JobQueue {
   void begin_due(WallTime now, std::size_t at_once, Tick& tick);
 
   std::map<std::string, Entry> entries_;
+  WallTime told_{};                             // the time of the last tick()
   std::map<std::string, std::string> running_;  // job by database
   std::deque<DueRun> asked_;
 };

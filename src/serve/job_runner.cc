@@ -20,7 +20,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using namespace std::chrono_literals;
 
-constexpr auto kLongestSleep = 10s;    // a clock that was set is noticed after so long
 constexpr auto kOtherRunPause = 2s;    // while a process of before is still at work on a database
 constexpr auto kHistoryPause = 30s;    // where the history can't be written
 constexpr auto kLookAtHungRuns = 10s;  // that one hangs makes room for another
@@ -166,14 +165,20 @@ void JobRunner::loop() {
            .severity = Severity::kCritical,
            .meaning = fmt::format("the run history can't be kept, so nothing is run: {}", error.what())});
     }
-    std::unique_lock lock(mutex_);
-    wake_ = wake;
-    while (!called_ && wake_ > around_.clock.wall()) {
-      const auto sleep = std::min<std::chrono::nanoseconds>(wake_ - around_.clock.wall(), kLongestSleep);
-      changed_.wait_for(lock, std::max<std::chrono::nanoseconds>(sleep, 1ms));
-    }
-    called_ = false;
+    sleep_until(wake);
   }
+}
+
+// Or until there is something to do before, or the clock is set back.
+void JobRunner::sleep_until(WallTime wake) {
+  std::unique_lock lock(mutex_);
+  wake_ = wake;
+  const WallTime began = around_.clock.wall();
+  for (WallTime now = began; !called_ && wake_ > now && now >= began; now = around_.clock.wall()) {
+    const auto sleep = std::min<std::chrono::nanoseconds>(wake_ - now, around_.longest_sleep);
+    changed_.wait_for(lock, std::max<std::chrono::nanoseconds>(sleep, 1ms));
+  }
+  called_ = false;
 }
 
 WallTime JobRunner::step() {
@@ -207,11 +212,6 @@ void JobRunner::take_joins() {
   }
 }
 
-// False: not now, for something runs on it: of ours, or a process that outlived the daemon before.
-bool JobRunner::take_join(const Member& member) {
-  std::vector<Job> jobs = jobs_of(member.configuration->jobs, *member.settings);
-  for (Job& job : jobs) job.scope = member.path;
-  {
 // What is wrong with one database's jobs alone keeps no other's from being run.
 bool JobRunner::take_join_alone(const Member& member) {
   Finding finding = {.id = "jobs.schedule", .database = member.path};
@@ -228,6 +228,11 @@ bool JobRunner::take_join_alone(const Member& member) {
   return taken;
 }
 
+// False: not now, for something runs on it: of ours, or a process that outlived the daemon before.
+bool JobRunner::take_join(const Member& member) {
+  std::vector<Job> jobs = jobs_of(member.configuration->jobs, *member.settings);
+  for (Job& job : jobs) job.scope = member.path;
+  {
     const std::lock_guard lock(mutex_);
     if (queue_.has_jobs(member.name, jobs)) return true;
     if (queue_.is_running(member.name)) return false;

@@ -33,6 +33,8 @@ struct JobSurroundings {
   const Clock& clock;
   RunOwnCommand run;
   DaemonLog log;
+  std::chrono::milliseconds longest_sleep =
+      std::chrono::seconds(10);  // after it a clock that was set is noticed
 };
 
 class JobRunner {
@@ -72,11 +74,12 @@ class JobRunner {
     std::thread thread = {};
   };
   void loop();
+  void sleep_until(WallTime wake);
   void take_joins();
+  bool take_join_alone(const Member& member);
   bool take_join(const Member& member);
   void take_asked(const Member& member);
   void recall(const Member& member);
-  bool take_join_alone(const Member& member);
   void start_due();
   void record_skips();
   void start(const DueRun& due);

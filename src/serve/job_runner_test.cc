@@ -46,7 +46,7 @@ class JobRunnerTest : public ::testing::Test {
     runner_ = std::make_unique<JobRunner>(
         folder_.path("."),
         JobSurroundings{board_, clock_, [this](const OwnCommand& command) { return run_(command); },
-                        [](const LogEntry&) {}});
+                        [](const LogEntry&) {}, 10ms});
     for (const Member& member : find_members(configuration_)) {
       board_.join(member.name, [](DatabaseStatus&) {});
       runner_->join(member);
