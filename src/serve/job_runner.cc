@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "base/error.h"
 #include "base/json_text.h"
-#include "base/shell_words.h"
 #include "base/time_text.h"
 #include "schedule/run_json.h"
-#include "serve/file_looks.h"
 
 namespace litewright {
 namespace {
@@ -24,44 +21,17 @@ constexpr auto kOtherRunPause = 2s;    // while a process of before is still at 
 constexpr auto kHistoryPause = 30s;    // where the history can't be written
 constexpr auto kLookAtHungRuns = 10s;  // that one hangs makes room for another
 constexpr std::size_t kMostHungRuns = 16;
-constexpr int kMostWarningsStatus = 2;  // 1 warnings, 2 critical findings: it was done
-constexpr std::size_t kRunsLookedBack = 20;
 constexpr std::size_t kMostOwedSkips = 10'000;
 constexpr const char* kUnwritable = "archive.unwritable";  // the guard's word for a store that takes nothing
-constexpr std::array kPlans = {"hourly", "daily", "weekly", "monthly"};
-
-std::vector<Finding> findings_of(const Json& list) {
-  std::vector<Finding> findings;
-  if (!list.is_array()) return findings;
-  for (const Json& one : list) {
-    // What is looked at all the time is known better there.
-    if (auto finding = finding_from_json(one); finding && !FileLooks::tells(finding->id))
-      findings.push_back(std::move(*finding));
-  }
-  return findings;
-}
-
-bool is_well(const RunRecord& run) {
-  return run.result == RunResult::kDone || run.result == RunResult::kWarnings;
-}
-
-bool says_whether_it_works(const RunRecord& run) {
-  return is_well(run) || run.result == RunResult::kFailed || run.result == RunResult::kOverTime;
-}
-
-// Whether a run of this plan, where all its steps were done, has read the whole database.
-bool checks_all(std::string_view plan) { return plan == "daily" || plan == "weekly"; }
 
 std::string_view last_line(std::string_view text) {
   while (text.ends_with('\n')) text.remove_suffix(1);
   return text.substr(text.rfind('\n') + 1);
 }
 
-Json document_of(const std::string& output) { return parse_ordered_json(last_line(output)); }
-
 // What a command says that had no row to say it in.
 std::string last_word(const OwnCommandResult& result) {
-  const Json document = document_of(result.output);
+  const Json document = plan_document(result.output);
   if (document.is_object() && document.contains("message") && document["message"].is_string())
     return document["message"].get<std::string>();
   return std::string(last_line(result.error));
@@ -70,7 +40,10 @@ std::string last_word(const OwnCommandResult& result) {
 }  // namespace
 
 JobRunner::JobRunner(const std::string& state_folder, const JobSurroundings& surroundings)
-    : around_(surroundings), state_folder_(state_folder), history_(state_folder, surroundings.clock) {}
+    : around_(surroundings),
+      state_folder_(state_folder),
+      history_(state_folder, surroundings.clock),
+      findings_(surroundings.board, surroundings.clock) {}
 
 void JobRunner::stop() {
   const std::lock_guard lock(mutex_);
@@ -108,7 +81,7 @@ void JobRunner::leave(const Member& member) {
 }
 
 std::int64_t JobRunner::ask(const std::string& database, const std::string& plan) {
-  if (std::ranges::find(kPlans, plan) == kPlans.end())
+  if (std::ranges::find(RunFindings::kPlans, plan) == RunFindings::kPlans.end())
     throw Error(ErrorCode::kUsage, fmt::format("there is no plan '{}'", plan),
                 "hourly, daily, weekly, monthly");
   std::string path;
@@ -132,7 +105,7 @@ std::int64_t JobRunner::ask(const std::string& database, const std::string& plan
 std::map<std::string, WallTime> JobRunner::next_runs(const std::string& database) const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, WallTime> next;
-  for (const char* plan : kPlans) {
+  for (const char* plan : RunFindings::kPlans) {
     if (const auto at = queue_.next_start(database, plan, around_.clock.wall())) next[plan] = *at;
   }
   return next;
@@ -197,7 +170,7 @@ void JobRunner::take_joins() {
     const std::lock_guard lock(mutex_);
     for (const std::string& name : left_) {
       queue_.drop(name);
-      found_.erase(name);
+      findings_.forget(name);
     }
     left_.clear();
     joining = joining_;
@@ -239,7 +212,7 @@ bool JobRunner::take_join(const Member& member) {
   }
   if (history_.going(member.path) > 0) return false;
   const auto past = history_.join(member.path, jobs);
-  recall(member);
+  findings_.recall(member, history_);
   {
     const std::lock_guard lock(mutex_);
     queue_.put(member.name, jobs, past, around_.clock.wall());
@@ -259,24 +232,6 @@ void JobRunner::take_asked(const Member& member) {
     const std::lock_guard lock(mutex_);
     queue_.ask(member.name, run.job, run.id);
   }
-}
-
-// What the last runs found is still open, and when they checked is known.
-void JobRunner::recall(const Member& member) {
-  if (found_.contains(member.name)) return;
-  auto& found = found_[member.name];
-  for (const char* plan : kPlans) {
-    const auto runs = history_.newest({.job = plan, .database = member.path, .most = kRunsLookedBack});
-    const auto last = std::ranges::find_if(runs, says_whether_it_works);
-    if (last != runs.end()) tell_failure(member, *last);
-    for (const RunRecord& run : runs) {
-      if (!is_well(run)) continue;
-      found[plan] = findings_of(parse_ordered_json(run.findings));
-      if (checks_all(plan) && run.ended) note_check(member, *run.ended);
-      break;
-    }
-  }
-  set_check_findings(member);
 }
 
 // What could not be begun, for whatever reason, is due again: the queue must not take for running what does
@@ -463,60 +418,9 @@ void JobRunner::end(Run& run) {
     const std::lock_guard lock(mutex_);
     queue_.ended(run.due, around_.clock.wall(), run_end(record.result));
   }
-  take_findings(run, run.result->output);
-  tell_failure(run.member, record);
+  findings_.take(run.member, run.due.start.job, run.result->output);
+  findings_.tell_failure(run.member, record);
   announce(run, "ended", record);
-}
-
-void JobRunner::take_findings(const Run& run, const std::string& output) {
-  const Json document = document_of(output);
-  if (!document.is_object() || !document.contains("steps")) return;
-  std::vector<Finding> findings;
-  const WallTime now = around_.clock.wall();
-  bool checked = false, proven = false;
-  for (const Json& step : document["steps"]) {
-    const std::string name = step.value("name", "");
-    const int status = step.value("status", 0);
-    if (step.contains("document") && step["document"].contains("findings")) {
-      for (Finding& finding : findings_of(step["document"]["findings"]))
-        findings.push_back(std::move(finding));
-    }
-    const bool done = step.value("result", "") != "skipped" && status <= kMostWarningsStatus;
-    checked = checked || (done && name.ends_with(" check"));
-    proven = proven || (done && name == "drill" && status == 0);
-  }
-  if (checked) note_check(run.member, now);
-  if (proven)
-    around_.board.update(run.member.name, [now](DatabaseStatus& status) { status.proven_at = now; });
-  found_[run.member.name][run.due.start.job] = std::move(findings);
-  set_check_findings(run.member);
-}
-
-void JobRunner::note_check(const Member& member, WallTime when) {
-  around_.board.update(member.name, [when](DatabaseStatus& status) {
-    status.checked_at = std::max(status.checked_at.value_or(WallTime{}), when);
-  });
-}
-
-void JobRunner::set_check_findings(const Member& member) {
-  std::vector<Finding> all;
-  for (const auto& [job, findings] : found_[member.name])
-    all.insert(all.end(), findings.begin(), findings.end());
-  around_.board.set_findings(member.name, FindingSource::kCheck, std::move(all));
-}
-
-void JobRunner::tell_failure(const Member& member, const RunRecord& record) {
-  if (!says_whether_it_works(record)) return;
-  around_.board.tell(member.name, FindingSource::kJobs,
-                     {.id = "job.failed",
-                      .severity = is_well(record) ? Severity::kOk : Severity::kWarning,
-                      .database = member.path,
-                      .object = record.job,
-                      .figures = {{"attempt", std::int64_t{record.attempt}}},
-                      .meaning = fmt::format("the {} maintenance {}: {}", record.job,
-                                             run_result_name(record.result), record.summary),
-                      .remedy = fmt::format("litewright runs {} --job {}", shell_quoted(member.path),
-                                            shell_quoted(record.job))});
 }
 
 void JobRunner::announce(const Run& run, const char* event, const RunRecord& record) {

@@ -23,6 +23,7 @@
 #include "serve/job_queue.h"
 #include "serve/members.h"
 #include "serve/own_command.h"
+#include "serve/run_findings.h"
 #include "serve/status_board.h"
 
 namespace litewright {
@@ -79,7 +80,6 @@ class JobRunner {
   bool take_join_alone(const Member& member);
   bool take_join(const Member& member);
   void take_asked(const Member& member);
-  void recall(const Member& member);
   void start_due();
   void record_skips();
   void start(const DueRun& due);
@@ -91,10 +91,6 @@ class JobRunner {
   void take_ended();
   void end(Run& run);
   RunRecord final_record(const Run& run);
-  void take_findings(const Run& run, const std::string& output);
-  void note_check(const Member& member, WallTime when);
-  void set_check_findings(const Member& member);
-  void tell_failure(const Member& member, const RunRecord& record);
   void announce(const Run& run, const char* event, const RunRecord& record);
   void call();  // under mutex_: step() has something to do
   bool stopping() const;
@@ -109,8 +105,8 @@ class JobRunner {
   std::set<std::string> left_;
   std::list<Run> runs_;  // under way
   JobQueue queue_;
-  // Of the working thread alone: what each job's last check found, by database and job.
-  std::map<std::string, std::map<std::string, std::vector<Finding>>> found_;
+  // Of the working thread alone.
+  RunFindings findings_;
   struct OwedSkip {
     std::string path;
     Timetable::Skip skip;
