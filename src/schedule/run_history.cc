@@ -6,9 +6,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "base/error.h"
+#include "base/time_text.h"
 
 namespace litewright {
 namespace {
@@ -39,17 +45,17 @@ std::int64_t start_ticks(std::int64_t pid) {
   return ticks;
 }
 
-constexpr const char* kSchema =
-    "PRAGMA journal_mode=WAL;"
+// One by one: what fails is then said of the file, not of all these words.
+constexpr std::array<std::string_view, 5> kSchema = {
+    "PRAGMA journal_mode=WAL",
     "CREATE TABLE IF NOT EXISTS runs(id INTEGER PRIMARY KEY, job TEXT NOT NULL, database TEXT NOT NULL, "
     "due INTEGER NOT NULL, attempt INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, result TEXT NOT "
-    "NULL, "
-    "summary TEXT NOT NULL DEFAULT '', findings TEXT NOT NULL DEFAULT '[]', pid INTEGER, start_ticks "
-    "INTEGER);"
-    "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due);"
-    "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL;"
+    "NULL, summary TEXT NOT NULL DEFAULT '', findings TEXT NOT NULL DEFAULT '[]', pid INTEGER, start_ticks "
+    "INTEGER)",
+    "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due)",
+    "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL",
     "CREATE TABLE IF NOT EXISTS schedules(database TEXT NOT NULL, job TEXT NOT NULL, schedule TEXT NOT NULL, "
-    "since INTEGER NOT NULL, PRIMARY KEY(database, job)) WITHOUT ROWID;";
+    "since INTEGER NOT NULL, PRIMARY KEY(database, job)) WITHOUT ROWID"};
 
 constexpr std::string_view kColumns =
     "id, job, database, due, attempt, began, ended, result, summary, findings";
@@ -66,6 +72,20 @@ RunRecord record_of(Statement& row) {
   record.summary = row.text(8);
   record.findings = row.text(9);
   return record;
+}
+
+std::string path_in(const std::string& state_folder) { return state_folder + "/runs.db"; }
+
+Error damaged(const std::string& path, std::string_view why) {
+  return Error(ErrorCode::kDamaged, fmt::format("the run history {} is damaged: {}", path, why),
+               fmt::format("litewright serve moves it away by itself; or: mv {0} {0}.damaged", path));
+}
+
+// SQLite would say of a folder that it can't be opened.
+std::string require_no_folder(std::string path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw damaged(path, "it is a folder");
+  return path;
 }
 
 // Runs an INSERT or UPDATE that returns kColumns, to its end: only then it is committed.
@@ -95,9 +115,30 @@ std::string_view run_result_name(RunResult result) { return kResults.at(static_c
 
 RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
     : clock_(clock),
-      connection_(state_folder + "/runs.db",
+      connection_(require_no_folder(path_in(state_folder)),
                   {.mode = OpenMode::kCreate, .hot_journal = HotJournal::kLeaveToCaller}) {
-  connection_.execute(kSchema);
+  try {
+    for (const std::string_view sql : kSchema) {
+      Statement statement = connection_.prepare(sql);
+      while (statement.step()) {
+      }
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    throw damaged(path_in(state_folder), error.what());
+  }
+}
+
+std::string RunHistory::move_aside(const std::string& state_folder, const Clock& clock) {
+  const std::string path = path_in(state_folder);
+  const std::string name = fmt::format("{}.damaged-{}Z", path, format_utc_time(clock.wall()).substr(0, 19));
+  std::string aside = name;
+  for (int number = 2; std::filesystem::exists(aside); number++) aside = fmt::format("{}-{}", name, number);
+  for (const char* end : {"-shm", "-wal", ""}) {
+    if (::rename((path + end).c_str(), (aside + end).c_str()) != 0 && errno != ENOENT)
+      throw error_from_errno(errno, fmt::format("rename {}{}", path, end));
+  }
+  return aside;
 }
 
 RunRecord RunHistory::begin(const std::string& job, const std::string& database, WallTime due, int attempt) {

@@ -38,8 +38,12 @@ struct RunRecord {
 
 class RunHistory {
  public:
-  // Makes the file where it is missing. Throws as Connection does.
+  // Makes the file where it is missing. Throws as Connection does: Error{kDamaged} where it is no database.
   RunHistory(const std::string& state_folder, const Clock& clock);
+
+  // A damaged one makes room for a new one, and is kept; its name from then on. Nobody may have it open in
+  // this process. Throws Error{kIo|kPermission}.
+  static std::string move_aside(const std::string& state_folder, const Clock& clock);
 
   // A run that this process sees to.
   RunRecord begin(const std::string& job, const std::string& database, WallTime due, int attempt);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -22,6 +23,7 @@ constexpr auto kHistoryPause = 30s;    // where the history can't be written
 constexpr auto kLookAtHungRuns = 10s;  // that one hangs makes room for another
 constexpr std::size_t kMostHungRuns = 16;
 constexpr std::size_t kMostOwedSkips = 10'000;
+constexpr const char* kHistoryDamaged = "jobs.history-damaged";
 constexpr const char* kUnwritable = "archive.unwritable";  // the guard's word for a store that takes nothing
 
 std::string_view last_line(std::string_view text) {
@@ -40,10 +42,7 @@ std::string last_word(const OwnCommandResult& result) {
 }  // namespace
 
 JobRunner::JobRunner(const std::string& state_folder, const JobSurroundings& surroundings)
-    : around_(surroundings),
-      state_folder_(state_folder),
-      history_(state_folder, surroundings.clock),
-      findings_(surroundings.board, surroundings.clock) {}
+    : around_(surroundings), state_folder_(state_folder), findings_(surroundings.board, surroundings.clock) {}
 
 void JobRunner::stop() {
   const std::lock_guard lock(mutex_);
@@ -56,6 +55,7 @@ JobRunner::~JobRunner() {
   if (thread_.joinable()) thread_.join();
   wait_for_runs();
   try {
+    open_history();
     take_ended();
   } catch (const Error&) {
     // Their rows stay without an end: the next start records them as interrupted.
@@ -155,13 +155,57 @@ void JobRunner::sleep_until(WallTime wake) {
 }
 
 WallTime JobRunner::step() {
-  take_ended();
-  take_joins();
-  start_due();
+  open_history();
+  try {
+    take_ended();
+    take_joins();
+    start_due();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kDamaged) move_history_aside(error);
+    throw;
+  }
   const std::lock_guard lock(mutex_);
   if (!joining_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kOtherRunPause);
   if (!runs_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kLookAtHungRuns);
   return wake_;
+}
+
+// Not before: who guards must be able to begin whatever the history is like.
+void JobRunner::open_history() {
+  std::error_code ignored;
+  if (!aside_.empty() && !std::filesystem::exists(aside_, ignored)) {
+    around_.board.tell_of_daemon({.id = kHistoryDamaged, .object = aside_});
+    aside_.clear();
+  }
+  if (history_) return;
+  try {
+    history_.emplace(state_folder_, around_.clock);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDamaged) throw;
+    move_history_aside(error);
+    history_.emplace(state_folder_, around_.clock);
+  }
+}
+
+// Without it jobs go on; what was run, and what is to be tried again, is forgotten.
+void JobRunner::move_history_aside(const Error& error) {
+  history_.reset();
+  {
+    const std::lock_guard lock(mutex_);
+    for (Run& run : runs_) run.id = 0;  // its number will be another's
+  }
+  if (!aside_.empty()) around_.board.tell_of_daemon({.id = kHistoryDamaged, .object = aside_});
+  aside_ = RunHistory::move_aside(state_folder_, around_.clock);
+  const std::string text = fmt::format("{}; it was moved to {}, and a new one begun", error.what(), aside_);
+  around_.log({.event = "history.damaged",
+               .severity = Severity::kWarning,
+               .text = text,
+               .fields = {{"file", aside_}, {"message", error.what()}}});
+  around_.board.tell_of_daemon({.id = kHistoryDamaged,
+                                .severity = Severity::kWarning,
+                                .object = aside_,
+                                .meaning = text,
+                                .remedy = fmt::format("rm -r {}*", aside_)});
 }
 
 void JobRunner::take_joins() {
@@ -176,7 +220,7 @@ void JobRunner::take_joins() {
     joining = joining_;
   }
   if (joining.empty()) return;
-  history_.mark_interrupted();
+  history_->mark_interrupted();
   for (const auto& [name, member] : joining) {
     if (!take_join_alone(member)) continue;
     const std::lock_guard lock(mutex_);
@@ -210,9 +254,9 @@ bool JobRunner::take_join(const Member& member) {
     if (queue_.has_jobs(member.name, jobs)) return true;
     if (queue_.is_running(member.name)) return false;
   }
-  if (history_.going(member.path) > 0) return false;
-  const auto past = history_.join(member.path, jobs);
-  findings_.recall(member, history_);
+  if (history_->going(member.path) > 0) return false;
+  const auto past = history_->join(member.path, jobs);
+  findings_.recall(member, *history_);
   {
     const std::lock_guard lock(mutex_);
     queue_.put(member.name, jobs, past, around_.clock.wall());
@@ -224,9 +268,9 @@ bool JobRunner::take_join(const Member& member) {
 // What was asked for and had no turn: before a restart, or before the database left.
 void JobRunner::take_asked(const Member& member) {
   const WallTime now = around_.clock.wall();
-  for (const RunRecord& run : history_.waiting(member.path)) {
+  for (const RunRecord& run : history_->waiting(member.path)) {
     if (now - run.due > member.configuration->jobs.rules.longest_lateness) {
-      history_.end(run.id, RunResult::kInterrupted, "had no turn for too long", "[]");
+      history_->end(run.id, RunResult::kInterrupted, "had no turn for too long", "[]");
       continue;
     }
     const std::lock_guard lock(mutex_);
@@ -269,7 +313,7 @@ void JobRunner::record_skips() {
   while (owed_skips_.size() > kMostOwedSkips) owed_skips_.pop_front();
   for (; !owed_skips_.empty(); owed_skips_.pop_front()) {
     const auto& [path, skip] = owed_skips_.front();
-    history_.skip(skip.job, path, skip.due, skip.why);
+    history_->skip(skip.job, path, skip.due, skip.why);
   }
 }
 
@@ -295,8 +339,8 @@ void JobRunner::start(const DueRun& due) {
 // Nothing: it was asked for, and has had its turn.
 std::optional<RunRecord> JobRunner::begin_in_history(const Run& run) {
   const Timetable::Start& start = run.due.start;
-  if (run.due.asked > 0) return history_.begin_waiting(run.due.asked);
-  return history_.begin(start.job, run.member.path, start.due, start.attempt);
+  if (run.due.asked > 0) return history_->begin_waiting(run.due.asked);
+  return history_->begin(start.job, run.member.path, start.due, start.attempt);
 }
 
 // Its row is there: from here on whatever fails is how the run ended.
@@ -389,7 +433,7 @@ void JobRunner::take_ended() {
 // What its row says when all is over: the command's own word, but where it could not have the last one.
 RunRecord JobRunner::final_record(const Run& run) {
   const OwnCommandResult& result = *run.result;
-  const auto own = history_.find(run.id);
+  const auto own = history_->find(run.id);
   const bool has_word = own && own->ended;
   RunResult kind = has_word ? own->result : RunResult::kFailed;
   std::string summary = has_word ? own->summary : "";
@@ -408,8 +452,8 @@ RunRecord JobRunner::final_record(const Run& run) {
                                    run.failure.empty() ? last_word(result) : run.failure);
   }
   const bool same = has_word && kind == own->result;
-  if (!same) history_.end(run.id, kind, summary, has_word ? own->findings : "[]");
-  return history_.find(run.id).value_or(RunRecord{.id = run.id, .job = run.due.start.job, .result = kind});
+  if (!same) history_->end(run.id, kind, summary, has_word ? own->findings : "[]");
+  return history_->find(run.id).value_or(RunRecord{.id = run.id, .job = run.due.start.job, .result = kind});
 }
 
 void JobRunner::end(Run& run) {

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/error.h"
 #include "schedule/run_history.h"
 #include "serve/daemon_log.h"
 #include "serve/job_queue.h"
@@ -40,7 +41,7 @@ struct JobSurroundings {
 
 class JobRunner {
  public:
-  // Throws as RunHistory does.
+  // The history is opened by step(), again and again where it can't be; one that is damaged is moved aside.
   JobRunner(const std::string& state_folder, const JobSurroundings& surroundings);
   ~JobRunner();  // ends the runs that are under way: as interrupted, to be done again at the next start
   void stop();   // the same, without waiting
@@ -76,6 +77,8 @@ class JobRunner {
   };
   void loop();
   void sleep_until(WallTime wake);
+  void open_history();
+  void move_history_aside(const Error& error);
   void take_joins();
   bool take_join_alone(const Member& member);
   bool take_join(const Member& member);
@@ -97,7 +100,8 @@ class JobRunner {
 
   JobSurroundings around_;
   const std::string state_folder_;
-  RunHistory history_;
+  std::optional<RunHistory> history_;  // of step() alone
+  std::string aside_;                  // where a damaged one is now
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false, called_ = false;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/file_descriptor.h"
@@ -305,6 +306,49 @@ TEST_F(JobRunnerTest, AClockThatWasAheadKeepsNothingFromRunning) {
   std::this_thread::sleep_for(50ms);
   clock_.now = at("2026-11-01T02:00:00Z");
   EXPECT_TRUE(began_at("2026-11-01T02:00:00Z"));
+}
+
+TEST_F(JobRunnerTest, AHistoryThatIsNoneIsMovedAsideAndJobsGoOn) {
+  configure(kDaily);
+  const std::string path = folder_.path("runs.db");
+  const auto noise = [&path] {
+    std::string bytes(20'000, '\0');
+    for (std::size_t i = 0; i < bytes.size(); i++) bytes[i] = static_cast<char>(i * i * 7 / 3 + i);
+    std::ofstream(path) << bytes;
+  };
+  const auto a_folder = [&path] { std::filesystem::create_directory(path); };
+  // A sound beginning, and pages of nothing behind it.
+  const auto damaged_within = [&, this] {
+    {
+      const RunHistory history(folder_.path("."), clock_);
+    }
+    std::fstream(path, std::ios::in | std::ios::out).seekp(4096) << std::string(12'288, 'x');
+  };
+  for (const std::function<void()>& make : {std::function<void()>(noise), {a_folder}, {damaged_within}}) {
+    std::filesystem::remove_all(path);
+    child_history_.reset();
+    make();
+    EXPECT_EQ(code_of([this] { RunHistory(folder_.path("."), clock_).newest({}); }), ErrorCode::kDamaged);
+    start(at("2026-11-01T01:59:00Z"));
+    EXPECT_NE(board_.find("app.db"), nullptr);
+    try {
+      work();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kDamaged);  // once
+    }
+    work_until(at("2026-11-01T02:00:30Z"));
+    EXPECT_EQ(runs("daily", "/data/app.db").at(0).result, RunResult::kDone);
+    const auto findings = board_.daemon_findings();
+    ASSERT_EQ(findings.size(), 1u);
+    EXPECT_EQ(findings[0].id, "jobs.history-damaged");
+    EXPECT_TRUE(findings[0].object.ends_with("/runs.db.damaged-2026-11-01T01:59:00Z")) << findings[0].object;
+    EXPECT_LT(findings[0].meaning.size(), 300u) << findings[0].meaning;
+    EXPECT_TRUE(std::filesystem::exists(findings[0].object));
+    std::filesystem::remove_all(findings[0].object);
+    work();
+    EXPECT_TRUE(board_.daemon_findings().empty());
+    runner_.reset();
+  }
 }
 
 TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {

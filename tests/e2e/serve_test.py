@@ -120,6 +120,25 @@ schedule.daily = "every 1s"
     return f"{len(done)} runs before, then {result}"
 
 
+def begins_without_its_history(context):
+    """The run history is no database, or a folder: databases are guarded, the file is moved away, and plans are run."""
+    app, history = make(context, "app.db"), pathlib.Path(context.path("state/runs.db"))
+    history.parent.mkdir(exist_ok=True)
+    for damage in (lambda: history.write_bytes(context.random.randbytes(20_000)), history.mkdir):
+        damage()
+        said = context.command("runs", status=65).stderr
+        check(str(history) in said and "CREATE" not in said and "litewright serve" in said, said)
+        served = Serve(context, f'[[database]]\npath = "{app}"\nschedule.hourly = "every 1s"\n')
+        served.wait_following("app.db")
+        aside = served.wait_event("history.damaged")["file"]
+        check(os.path.exists(aside), f"{aside} is not there")
+        served.wait_finding("jobs.history-damaged")
+        served.wait_event("run.ended", timeout=COMMAND_SECONDS)
+        served.stop()
+        for file in history.parent.glob("runs.db*"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+
 def tried_again_after_a_kill(context):
     """A run fails, the daemon is killed in the pause before the next attempt: the next daemon makes it, and no more when it was well."""
     app = make(context, "app.db")
@@ -567,6 +586,7 @@ TESTS = [
     Test("serve tells its service manager how it is", tells_its_service_manager, 5),
     Test("serve guards what the configuration means as it changes", guards, 10),
     Test("serve runs plans by schedule and is killed in the midst", runs_by_schedule, 15),
+    Test("serve begins without its history", begins_without_its_history, 10),
     Test("serve tries again what failed before it was killed", tried_again_after_a_kill, 10),
     Test("serve is killed at any moment", killed_at_any_moment, 25, 200),
     Test("serve with stores that hang guards the others", hung_store, 15, 180),
