@@ -3,9 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,9 +24,8 @@
 #include "cli/maintain_actions.h"
 #include "config/configuration.h"
 #include "operate/maintenance_plan.h"
+#include "operate/service_command.h"
 #include "schedule/run_history.h"
-
-extern char** environ;
 
 namespace litewright {
 namespace {
@@ -129,21 +126,6 @@ StepOutcome run_words(const PlanStep& step, const Session& outer) {
   const Json document = parse_ordered_json(outcome.document);
   if (document.is_object()) outcome.summary = summary_of(document);
   return outcome;
-}
-
-StepOutcome run_shell(const PlanStep& step) {
-  std::string shell = "sh", flag = "-c", command = step.shell;
-  char* arguments[] = {shell.data(), flag.data(), command.data(), nullptr};
-  pid_t child = 0;
-  if (const int failure = ::posix_spawnp(&child, "sh", nullptr, nullptr, arguments, environ); failure != 0)
-    return {.status = static_cast<int>(ErrorCode::kIo), .error = fmt::format("can't run {}", step.shell)};
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (code == 0) return {.summary = step.shell};
-  return {.status = static_cast<int>(ErrorCode::kIo),
-          .error = fmt::format("{} ended with {}", step.shell, code)};
 }
 
 // What changed since the last time this was asked, kept in the state folder.
@@ -311,7 +293,9 @@ int run_maintain_plan(const Invocation& invocation) {
   const std::string job(plan_name(wish.name));
   const std::int64_t run = begin_run(invocation, history, job, path);
   const StepRunner runner = [&](const PlanStep& step) {
-    if (!step.shell.empty()) return run_shell(step);
+    if (!step.shell.empty())
+      return run_service_command(
+          (step.always ? start_command : stop_command)(step.shell, NotedSignals::came));
     StepOutcome outcome = run_words(step, session);
     if (step.name == "schema") outcome.summary = schema_changes(folder, path, outcome.document);
     if (step.words[0] == "check") log_health(folder, path, outcome.document);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/time_text.h"
+#include "operate/service_command.h"
 #include "schedule/run_json.h"
 
 namespace litewright {
@@ -393,6 +394,11 @@ OwnCommand JobRunner::command_of(const Run& run) const {
   command.time_limit =
       std::chrono::duration_cast<std::chrono::milliseconds>(configuration.jobs.rules.time_limit);
   command.stop = [this] { return stopping(); };
+  // Killed in between, it would leave the application stopped.
+  if (run.due.start.job == "weekly" && run.member.settings->service.contains("stop")) {
+    command.end_within = kPlanEndsWithin;
+    return command;
+  }
   command.hangs = [this, name = run.member.name] { return store_hangs(name); };
   return command;
 }

@@ -365,6 +365,25 @@ TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfig
                                       "--archive", "/backup/app", "--config", "/etc/litewright.toml"}));
 }
 
+TEST_F(JobRunnerTest, ARunThatStopsTheApplicationIsGivenTheTimeToStartItAgain) {
+  configure("[[database]]\npath = \"/data/app.db\"\n[database.service]\nstop = \"true\"\nstart = \"true\"\n");
+  start(at("2026-11-01T01:59:00Z"));
+  std::map<std::string, OwnCommand> commands;
+  run_ = [&](const OwnCommand& command) {
+    commands[command.words[2]] = command;
+    return well_(command);
+  };
+  work();
+  for (const char* plan : {"daily", "weekly"}) {
+    runner_->ask("app.db", plan);
+    work();
+  }
+  EXPECT_EQ(commands.at("daily").end_within, 30s);
+  EXPECT_TRUE(commands.at("daily").hangs);
+  EXPECT_EQ(commands.at("weekly").end_within, 100s);
+  EXPECT_FALSE(commands.at("weekly").hangs);
+}
+
 TEST_F(JobRunnerTest, WhatItsChecksFindIsOnTheBoardUntilTheSameJobFindsItNoMore) {
   configure(kDaily);
   start(at("2026-11-01T01:59:00Z"));
