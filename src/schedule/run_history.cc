@@ -22,6 +22,8 @@ namespace {
 constexpr std::array<std::string_view, 8> kResults = {"running",   "done",        "warnings", "failed",
                                                       "over-time", "interrupted", "skipped",  "waiting"};
 
+constexpr const char* kGone = "its process ended before it did";
+
 std::int64_t nanoseconds_of(WallTime time) { return time.time_since_epoch().count(); }
 WallTime time_of(std::int64_t nanoseconds) { return WallTime(std::chrono::nanoseconds(nanoseconds)); }
 
@@ -51,7 +53,7 @@ constexpr std::array<std::string_view, 5> kSchema = {
     "CREATE TABLE IF NOT EXISTS runs(id INTEGER PRIMARY KEY, job TEXT NOT NULL, database TEXT NOT NULL, "
     "due INTEGER NOT NULL, attempt INTEGER NOT NULL, began INTEGER NOT NULL, ended INTEGER, result TEXT NOT "
     "NULL, summary TEXT NOT NULL DEFAULT '', findings TEXT NOT NULL DEFAULT '[]', pid INTEGER, start_ticks "
-    "INTEGER)",
+    "INTEGER, maker INTEGER, maker_ticks INTEGER)",
     "CREATE INDEX IF NOT EXISTS runs_by_job ON runs(database, job, due)",
     "CREATE INDEX IF NOT EXISTS runs_going ON runs(pid) WHERE ended IS NULL",
     "CREATE TABLE IF NOT EXISTS schedules(database TEXT NOT NULL, job TEXT NOT NULL, schedule TEXT NOT NULL, "
@@ -72,6 +74,11 @@ RunRecord record_of(Statement& row) {
   record.summary = row.text(8);
   record.findings = row.text(9);
   return record;
+}
+
+bool is_there(std::int64_t pid, std::int64_t ticks) {
+  const std::int64_t now = start_ticks(pid);
+  return now != 0 && now == ticks;
 }
 
 std::string path_in(const std::string& state_folder) { return state_folder + "/runs.db"; }
@@ -123,6 +130,7 @@ RunHistory::RunHistory(const std::string& state_folder, const Clock& clock)
       while (statement.step()) {
       }
     }
+    add_makers();
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kDamaged) throw;
     throw damaged(path_in(state_folder), error.what());
@@ -141,10 +149,62 @@ std::string RunHistory::move_aside(const std::string& state_folder, const Clock&
   return aside;
 }
 
-RunRecord RunHistory::begin(const std::string& job, const std::string& database, WallTime due, int attempt) {
+// A history of before these columns.
+void RunHistory::add_makers() {
+  constexpr const char* kCount = "SELECT count(*) FROM pragma_table_info('runs') WHERE name='maker_ticks'";
+  if (connection_.query_integer(kCount) != 0) return;
+  Transaction transaction(connection_, Transaction::Kind::kWrite);
+  if (connection_.query_integer(kCount) == 0) {
+    connection_.execute("ALTER TABLE runs ADD COLUMN maker INTEGER");
+    connection_.execute("ALTER TABLE runs ADD COLUMN maker_ticks INTEGER");
+  }
+  transaction.commit();
+}
+
+std::string RunHistory::UnderWay::text() const { return fmt::format("run {} ({}, pid {})", id, job, pid); }
+
+// In a transaction.
+std::optional<RunHistory::UnderWay> RunHistory::under_way(const std::string& database) {
+  std::vector<std::int64_t> gone;
+  std::optional<UnderWay> found;
+  {
+    Statement row = connection_.prepare(
+        "SELECT id, job, pid, start_ticks FROM runs WHERE ended IS NULL AND pid>0 AND database=?1");
+    row.bind(1, std::string_view(database));
+    while (row.step()) {
+      if (is_there(row.integer(2), row.integer(3)))
+        found = UnderWay{row.integer(0), row.text(1), row.integer(2)};
+      else
+        gone.push_back(row.integer(0));
+    }
+  }
+  for (const std::int64_t id : gone) end(id, RunResult::kInterrupted, kGone, "[]");
+  return found;
+}
+
+// In a transaction. A row of this process's own says nothing: its clock may have been set back.
+std::optional<RunRecord> RunHistory::had_elsewhere(const std::string& job, const std::string& database,
+                                                   WallTime due, int attempt) {
+  Statement row = connection_.prepare(
+      fmt::format("SELECT {}, maker, maker_ticks FROM runs WHERE database=?1 AND job=?2 AND due=?3 AND "
+                  "attempt>=?4 AND maker<>?5 ORDER BY id DESC",
+                  kColumns));
+  row.bind(1, std::string_view(database));
+  row.bind(2, std::string_view(job));
+  row.bind(3, nanoseconds_of(due));
+  row.bind(4, std::int64_t{attempt});
+  row.bind(5, std::int64_t{::getpid()});
+  while (row.step()) {
+    if (is_there(row.integer(10), row.integer(11))) return record_of(row);
+  }
+  return std::nullopt;
+}
+
+RunRecord RunHistory::insert_running(const std::string& job, const std::string& database, WallTime due,
+                                     int attempt) {
   Statement insert = connection_.prepare(
-      fmt::format("INSERT INTO runs(job, database, due, attempt, began, result, pid, start_ticks) "
-                  "VALUES(?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7) RETURNING {}",
+      fmt::format("INSERT INTO runs(job, database, due, attempt, began, result, pid, start_ticks, maker, "
+                  "maker_ticks) VALUES(?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?6, ?7) RETURNING {}",
                   kColumns));
   insert.bind(1, std::string_view(job));
   insert.bind(2, std::string_view(database));
@@ -154,6 +214,26 @@ RunRecord RunHistory::begin(const std::string& job, const std::string& database,
   insert.bind(6, std::int64_t{::getpid()});
   insert.bind(7, start_ticks(::getpid()));
   return row_of(insert).value();
+}
+
+RunHistory::Beginning RunHistory::try_begin(const std::string& job, const std::string& database, WallTime due,
+                                            int attempt) {
+  Transaction transaction(connection_, Transaction::Kind::kWrite);
+  Beginning beginning;
+  if (attempt > 0) beginning.had = had_elsewhere(job, database, due, attempt);
+  if (!beginning.had) beginning.in_the_way = under_way(database);
+  if (!beginning.had && !beginning.in_the_way) beginning.run = insert_running(job, database, due, attempt);
+  transaction.commit();
+  return beginning;
+}
+
+RunRecord RunHistory::begin(const std::string& job, const std::string& database, WallTime due, int attempt) {
+  const Beginning beginning = try_begin(job, database, due, attempt);
+  if (beginning.run) return *beginning.run;
+  const std::string what = beginning.in_the_way ? beginning.in_the_way->text() + " is under way on it"
+                                                : fmt::format("run {} was it", beginning.had->id);
+  throw Error(ErrorCode::kLocked, fmt::format("{}: {}", database, what),
+              fmt::format("litewright runs {}", database));
 }
 
 std::int64_t RunHistory::ask(const std::string& job, const std::string& database) {
@@ -178,13 +258,21 @@ std::vector<RunRecord> RunHistory::waiting(const std::string& database) {
   return records;
 }
 
-std::optional<RunRecord> RunHistory::begin_waiting(std::int64_t id) {
-  Statement update = connection_.prepare(fmt::format(
-      "UPDATE runs SET result='running', began=?4, pid=?2, start_ticks=?3 WHERE id=?1 AND ended IS "
-      "NULL AND result='waiting' RETURNING {}",
-      kColumns));
-  update.bind(4, nanoseconds_of(clock_.wall()));
-  return take_over(update, id);
+RunHistory::Beginning RunHistory::begin_waiting(std::int64_t id) {
+  Transaction transaction(connection_, Transaction::Kind::kWrite);
+  Beginning beginning;
+  const auto asked = find(id);
+  if (asked && asked->result == RunResult::kWaiting) beginning.in_the_way = under_way(asked->database);
+  if (!beginning.in_the_way) {
+    Statement update = connection_.prepare(
+        fmt::format("UPDATE runs SET result='running', began=?4, pid=?2, start_ticks=?3, maker=?2, "
+                    "maker_ticks=?3 WHERE id=?1 AND ended IS NULL AND result='waiting' RETURNING {}",
+                    kColumns));
+    update.bind(4, nanoseconds_of(clock_.wall()));
+    beginning.run = take_over(update, id);
+  }
+  transaction.commit();
+  return beginning;
 }
 
 bool RunHistory::adopt(std::int64_t id) {
@@ -226,12 +314,11 @@ std::size_t RunHistory::mark_interrupted() {
     Statement row =
         connection_.prepare("SELECT id, pid, start_ticks FROM runs WHERE ended IS NULL AND result='running'");
     while (row.step()) {
-      const std::int64_t now = start_ticks(row.integer(1));
-      if (now == 0 || now != row.integer(2)) gone.push_back(row.integer(0));
+      if (!is_there(row.integer(1), row.integer(2))) gone.push_back(row.integer(0));
     }
   }
   for (const std::int64_t id : gone) {
-    end(id, RunResult::kInterrupted, "its process ended before it did", "[]");
+    end(id, RunResult::kInterrupted, kGone, "[]");
   }
   return gone.size();
 }

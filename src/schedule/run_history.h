@@ -45,14 +45,28 @@ class RunHistory {
   // this process. Throws Error{kIo|kPermission}.
   static std::string move_aside(const std::string& state_folder, const Clock& clock);
 
-  // A run that this process sees to.
+  struct UnderWay {
+    std::int64_t id = 0;
+    std::string job = {};
+    std::int64_t pid = 0;
+    std::string text() const;  // "run 12 (weekly, pid 4711)"
+  };
+  struct Beginning {
+    std::optional<RunRecord> run = {};        // it has begun: this process sees to it
+    std::optional<UnderWay> in_the_way = {};  // it can't yet: this one is under way on the same database
+    std::optional<RunRecord> had =
+        {};  // another daemon, that is there, has had this attempt at this due time
+  };
+  // Never two on one database, whoever begins them; what is there and what comes of it is one transaction.
+  Beginning try_begin(const std::string& job, const std::string& database, WallTime due, int attempt);
+  // The same. Throws Error{kLocked} that names what is in the way, or was had.
   RunRecord begin(const std::string& job, const std::string& database, WallTime due, int attempt);
   // A run that somebody asked for and that is yet to have its turn, whatever becomes of this process; its
   // number.
   std::int64_t ask(const std::string& job, const std::string& database);
   std::vector<RunRecord> waiting(const std::string& database);  // the oldest first
-  // It has its turn: this process sees to it. Nothing where it waits no more.
-  std::optional<RunRecord> begin_waiting(std::int64_t id);
+  // It has its turn. Nothing of all where it waits no more.
+  Beginning begin_waiting(std::int64_t id);
 
   // The run is this process's from now on: false where there is no such, or it has ended.
   bool adopt(std::int64_t id);
@@ -90,6 +104,11 @@ class RunHistory {
     std::string text;  // with its zone; empty: the job has none any more
     WallTime since{};
   };
+  void add_makers();
+  std::optional<UnderWay> under_way(const std::string& database);
+  std::optional<RunRecord> had_elsewhere(const std::string& job, const std::string& database, WallTime due,
+                                         int attempt);
+  RunRecord insert_running(const std::string& job, const std::string& database, WallTime due, int attempt);
   std::map<std::string, KnownSchedule> schedules(const std::string& database);  // by job
   void keep_schedules(const std::string& database, const std::map<std::string, KnownSchedule>& changed);
 

@@ -3,11 +3,15 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
 
 #include "base/test_folder.h"
+#include "base/thrown_error_test.h"
 #include "base/time_text.h"
 #include "schedule/run_history.h"
 
@@ -412,6 +416,74 @@ TEST_F(TimetableTest, ARunIsTakenOverByTheProcessThatDoesIt) {
   EXPECT_FALSE(history.adopt(id + 1));
   EXPECT_EQ(history.find(id)->summary, "7 steps done");
   EXPECT_FALSE(history.find(id + 1));
+}
+
+// This process's own run is in the way of whoever comes, until it has ended; a dead one's is not.
+TEST_F(TimetableTest, NeverTwoRunsOnOneDatabase) {
+  const TestFolder folder;
+  MovedClock clock;
+  RunHistory history(folder.path("."), clock), other(folder.path("."), clock);
+  const std::int64_t asked = other.ask("hourly", "/data/app.db");
+  const RunRecord weekly = history.begin("weekly", "/data/app.db", start_, 1);
+  const auto refused = other.try_begin("hourly", "/data/app.db", start_, 1);
+  ASSERT_TRUE(refused.in_the_way && !refused.run);
+  EXPECT_EQ(refused.in_the_way->text(), fmt::format("run {} (weekly, pid {})", weekly.id, ::getpid()));
+  EXPECT_TRUE(other.begin_waiting(asked).in_the_way);
+  EXPECT_EQ(other.find(asked)->result, RunResult::kWaiting);
+  EXPECT_TRUE(other.try_begin("hourly", "/data/other.db", start_, 1).run);
+  const auto error = error_of([&] { other.begin("daily", "/data/app.db", start_, 0); });
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::kLocked);
+  EXPECT_NE(std::string(error->what()).find("is under way on it"), std::string::npos);
+  history.end(weekly.id, RunResult::kDone, "", "[]");
+  const auto turn = other.begin_waiting(asked);
+  ASSERT_TRUE(turn.run);
+  EXPECT_EQ(turn.run->id, asked);
+  Connection(folder.path("runs.db"), {.mode = OpenMode::kReadWrite})
+      .execute("UPDATE runs SET start_ticks=1 WHERE ended IS NULL");
+  EXPECT_TRUE(other.try_begin("hourly", "/data/app.db", start_, 1).run);
+  EXPECT_EQ(other.find(asked)->result, RunResult::kInterrupted);
+}
+
+TEST_F(TimetableTest, WhatAnotherDaemonDidOfADueTimeIsNotDoneAgainWhileThatIsThere) {
+  const TestFolder folder;
+  MovedClock clock;
+  RunHistory history(folder.path("."), clock);
+  Connection rows(folder.path("runs.db"), {.mode = OpenMode::kReadWrite});
+  const pid_t other = ::fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    const RunRecord run = RunHistory(folder.path("."), clock).begin("daily", "/data/app.db", start_, 1);
+    RunHistory(folder.path("."), clock).end(run.id, RunResult::kFailed, "", "[]");
+    ::pause();
+  }
+  while (history.newest({}).empty() || !history.newest({})[0].ended) ::usleep(1000);
+  const auto first = history.try_begin("daily", "/data/app.db", start_, 1);
+  ASSERT_TRUE(first.had && !first.run);
+  EXPECT_EQ(first.had->result, RunResult::kFailed);
+  const auto again = history.try_begin("daily", "/data/app.db", start_, 2);
+  ASSERT_TRUE(again.run);
+  history.end(again.run->id, RunResult::kDone, "", "[]");
+  ::kill(other, SIGKILL);
+  ::waitpid(other, nullptr, 0);
+  EXPECT_TRUE(history.try_begin("daily", "/data/app.db", start_, 1).run);
+}
+
+TEST_F(TimetableTest, AHistoryOfAnOlderVersionIsTakenOver) {
+  const TestFolder folder;
+  MovedClock clock;
+  {
+    const RunHistory made(folder.path("."), clock);
+  }
+  {
+    Connection before(folder.path("runs.db"), {.mode = OpenMode::kReadWrite});
+    before.execute("ALTER TABLE runs DROP COLUMN maker; ALTER TABLE runs DROP COLUMN maker_ticks");
+    before.execute(
+        "INSERT INTO runs(job, database, due, attempt, began, ended, result) VALUES('daily', "
+        "'/data/app.db', 0, 1, 0, 0, 'done')");
+  }
+  RunHistory history(folder.path("."), clock);
+  EXPECT_TRUE(history.try_begin("daily", "/data/app.db", WallTime{}, 1).run);
 }
 
 TEST_F(TimetableTest, TheHistoryKeepsWhatRunsSaidAndForgetsTheOldest) {

@@ -40,7 +40,7 @@ void JobQueue::ask(const std::string& database, const std::string& job, std::int
 
 void JobQueue::begin_asked(WallTime now, std::size_t at_once, Tick& tick) {
   for (auto at = asked_.begin(); at != asked_.end() && running_.size() < at_once;) {
-    if (is_running(at->database)) {
+    if (!may_begin(at->database)) {
       ++at;
       continue;
     }
@@ -69,7 +69,7 @@ void JobQueue::begin_due(WallTime now, std::size_t at_once, Tick& tick) {
   std::ranges::stable_sort(waiting, {}, rank);
   for (const DueRun& run : waiting) {
     if (running_.size() >= at_once) break;
-    if (is_running(run.database)) continue;
+    if (!may_begin(run.database)) continue;
     Entry& entry = entries_.at(run.database);
     const auto turn = [&run](const Timetable::Start& start) { return start.job == run.start.job; };
     Timetable::Tick begun = entry.table.tick(now, turn);
@@ -85,11 +85,14 @@ JobQueue::Tick JobQueue::tick(WallTime now, std::size_t at_once) {
   Tick tick{.wake = now + std::chrono::hours(24)};
   if (now < told_) {  // the clock was set back: each table is to hear of it
     for (auto& [database, entry] : entries_) entry.wake = now;
+    kept_out_.clear();
   }
+  std::erase_if(kept_out_, [now](const auto& kept) { return kept.second <= now; });
   told_ = now;
   begin_asked(now, at_once, tick);
   begin_due(now, at_once, tick);
   for (const auto& [database, entry] : entries_) tick.wake = std::min(tick.wake, entry.wake);
+  for (const auto& [database, until] : kept_out_) tick.wake = std::min(tick.wake, until);
   return tick;
 }
 

@@ -48,6 +48,8 @@ class JobQueue {
   Tick tick(WallTime now, std::size_t at_once);
 
   void not_begun(const DueRun& run);  // of `begin`, before the next tick: it is due again, as before
+  // Nothing of it begins before, for somebody else is at work on it; it takes nobody's turn meanwhile.
+  void keep_out(const std::string& database, WallTime until) { kept_out_[database] = until; }
   void ended(const DueRun& run, WallTime now, RunEnd end);  // it is tried again by the rules
 
   // When a job of it begins next; nothing where it has no such job.
@@ -60,12 +62,16 @@ class JobQueue {
     WallTime wake{};  // the table need not be asked before
     bool waiting = false;
   };
+  bool may_begin(const std::string& database) const {
+    return !is_running(database) && !kept_out_.contains(database);
+  }
   void begin_asked(WallTime now, std::size_t at_once, Tick& tick);
   void begin_due(WallTime now, std::size_t at_once, Tick& tick);
 
   std::map<std::string, Entry> entries_;
   WallTime told_{};                             // the time of the last tick()
   std::map<std::string, std::string> running_;  // job by database
+  std::map<std::string, WallTime> kept_out_;
   std::deque<DueRun> asked_;
 };
 

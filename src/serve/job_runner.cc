@@ -327,21 +327,31 @@ void JobRunner::start(const DueRun& due) {
     if (member == members_.end()) return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
     run.member = member->second;
   }
-  const auto record = begin_in_history(run);
-  if (!record) {
-    const std::lock_guard lock(mutex_);
-    return queue_.ended(due, around_.clock.wall(), RunEnd::kDone);
-  }
-  run.id = record->id;
-  announce(run, "began", *record);
+  const RunHistory::Beginning beginning = begin_in_history(run);
+  if (!beginning.run) return stay_away(due, beginning);
+  run.id = beginning.run->id;
+  announce(run, "began", *beginning.run);
   begin_process(std::move(run));
 }
 
-// Nothing: it was asked for, and has had its turn.
-std::optional<RunRecord> JobRunner::begin_in_history(const Run& run) {
+RunHistory::Beginning JobRunner::begin_in_history(const Run& run) {
   const Timetable::Start& start = run.due.start;
   if (run.due.asked > 0) return history_->begin_waiting(run.due.asked);
-  return history_->begin(start.job, run.member.path, start.due, start.attempt);
+  return history_->try_begin(start.job, run.member.path, start.due, start.attempt);
+}
+
+// It waits for what somebody else does on the database; what another daemon did of it, or what was asked for
+// and has had its turn, is over.
+void JobRunner::stay_away(const DueRun& due, const RunHistory::Beginning& beginning) {
+  const std::lock_guard lock(mutex_);
+  const WallTime now = around_.clock.wall();
+  if (beginning.in_the_way) {
+    queue_.not_begun(due);
+    queue_.keep_out(due.database, now + kOtherRunPause);
+  } else {
+    queue_.ended(due, now, beginning.had ? run_end(beginning.had->result) : RunEnd::kDone);
+  }
+  wake_ = now;  // others may have their turn
 }
 
 // Its row is there: from here on whatever fails is how the run ended.

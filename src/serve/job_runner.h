@@ -86,7 +86,8 @@ class JobRunner {
   void start_due();
   void record_skips();
   void start(const DueRun& due);
-  std::optional<RunRecord> begin_in_history(const Run& run);
+  RunHistory::Beginning begin_in_history(const Run& run);
+  void stay_away(const DueRun& due, const RunHistory::Beginning& beginning);
   void begin_process(Run run);
   OwnCommand command_of(const Run& run) const;
   bool store_hangs(const std::string& database) const;

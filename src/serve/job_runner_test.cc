@@ -351,6 +351,27 @@ TEST_F(JobRunnerTest, AHistoryThatIsNoneIsMovedAsideAndJobsGoOn) {
   }
 }
 
+// at_once = 1: what waits for somebody else's run takes nobody's turn.
+TEST_F(JobRunnerTest, ARunByHandIsWaitedForAndKeepsNoOtherDatabaseWaiting) {
+  configure(
+      "[jobs]\nzone = \"UTC\"\ndaily = \"0 2 * * *\"\n[[database]]\npath = \"/data/a.db\"\n"
+      "[[database]]\npath = \"/data/b.db\"\n");
+  start(at("2026-11-01T01:59:00Z"));
+  work();
+  RunHistory by_hand(folder_.path("."), clock_);
+  const std::int64_t id = by_hand.begin("weekly", "/data/a.db", clock_.now, 0).id;
+  work_until(at("2026-11-01T02:10:00Z"));
+  EXPECT_TRUE(runs("daily", "/data/a.db").empty());
+  ASSERT_EQ(runs("daily", "/data/b.db").size(), 1u);
+  EXPECT_LE(runs("daily", "/data/b.db")[0].began, at("2026-11-01T02:00:02Z"));
+  by_hand.end(id, RunResult::kDone, "", "[]");
+  work_until(at("2026-11-01T02:10:05Z"));
+  const auto all = runs("daily", "/data/a.db");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].due, at("2026-11-01T02:00:00Z"));
+  EXPECT_EQ(all[0].attempt, 1);
+}
+
 TEST_F(JobRunnerTest, ItsCommandIsThatOfAPersonWithThisDatabasesArchiveAndConfiguration) {
   configure(std::string(kDaily) + "archive = \"/backup/app\"\n");
   start(at("2026-11-01T01:59:00Z"));

@@ -236,6 +236,8 @@ def ended_in_the_middle(context):
     stopping, marks = context.path("stopping"), context.path("marks")
     process = begin_weekly(context, path, f"touch {stopping}; sleep 20", "true")
     check(context.command("runs", path, "--json").json["runs"][0]["result"] == "running", "it does not run")
+    refused = context.command("maintain", path, "hourly", status=75).stderr
+    check(f"(weekly, pid {process.pid}) is under way" in refused, refused)
     process.send_signal(signal.SIGKILL)
     process.wait()
     run = context.command("runs", path, "--json").json["runs"][0]
