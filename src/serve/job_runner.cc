@@ -165,7 +165,9 @@ WallTime JobRunner::step() {
     if (error.code() == ErrorCode::kDamaged) move_history_aside(error);
     throw;
   }
+  const auto moment = findings_.end_moments();
   const std::lock_guard lock(mutex_);
+  if (moment) wake_ = std::min(wake_, *moment);
   if (!joining_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kOtherRunPause);
   if (!runs_.empty()) wake_ = std::min(wake_, around_.clock.wall() + kLookAtHungRuns);
   return wake_;

@@ -3,12 +3,14 @@
 #include "serve/job_runner.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/file_descriptor.h"
 #include "base/json_text.h"
@@ -428,6 +430,72 @@ TEST_F(JobRunnerTest, WhatItsChecksFindIsOnTheBoardUntilTheSameJobFindsItNoMore)
   findings.clear();
   work_until(at("2026-11-02T02:00:30Z"));
   EXPECT_TRUE(board_.find("app.db")->findings.at(FindingSource::kCheck).empty());
+}
+
+// What is open after each run; the hours pass. The plan's check finds these, or could not be made (status
+// 75).
+TEST_F(JobRunnerTest, TheNewestRunThatDidACheckCountsAndWhatIsOfAMomentIsOverSoon) {
+  configure("[jobs]\nzone = \"UTC\"\n[[database]]\npath = \"/data/app.db\"\n");
+  struct Step {
+    const char *when, *plan, *finds;
+    int status;
+    std::string open;
+  };
+  const std::vector<Step> steps = {
+      {"00:00", "weekly", "lock.lost integrity.page index.redundant", 2,
+       "index.redundant integrity.page lock.lost"},
+      {"00:10", "hourly", "", 0, "index.redundant integrity.page"},
+      {"00:20", "hourly", "wal.pinned", 1, "index.redundant integrity.page wal.pinned"},
+      {"00:30", "hourly", "", 75, "index.redundant integrity.page wal.pinned"},
+      {"01:40", "", "", 0, "index.redundant integrity.page wal.pinned"},
+      {"01:50", "", "", 0, "index.redundant integrity.page"},
+      {"02:00", "daily", "", 0, "integrity.page"},  // quick: no proof against what the full check found
+      {"02:10", "monthly", "index.duplicate", 1, "index.duplicate integrity.page"},
+      {"02:20", "daily", "engine.two_copies index.redundant", 2,
+       "engine.two_copies index.redundant integrity.page"},
+      {"02:30", "daily", "database.locked", 2,
+       "database.locked engine.two_copies index.redundant integrity.page"},
+      {"02:40", "weekly", "", 0, ""}};
+  start(at("2026-11-01T00:00:00Z"));
+  work();
+  for (const Step& step : steps) {
+    clock_.now = at(fmt::format("2026-11-01T{}:00Z", step.when));
+    run_ = [&](const OwnCommand& command) {
+      nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+      std::istringstream words(step.finds);
+      for (std::string id; words >> id;)
+        findings.push_back(finding_to_json({.id = id, .severity = Severity::kCritical}));
+      const bool weekly = step.plan == std::string_view("weekly"),
+                 daily = step.plan == std::string_view("daily");
+      const nlohmann::ordered_json document = {{"steps",
+                                                {{{"name", weekly  ? "full check"
+                                                           : daily ? "quick check"
+                                                                   : "check"},
+                                                  {"result", step.status == 75 ? "failed" : "done"},
+                                                  {"status", step.status},
+                                                  {"document", {{"findings", findings}}}}}}};
+      RunHistory(folder_.path("."), clock_)
+          .end(std::stoll(*std::next(std::ranges::find(command.words, "--run"))),
+               step.status == 75 ? RunResult::kFailed : RunResult::kWarnings, "", json_text(findings));
+      return OwnCommandResult{.status = step.status, .output = json_text(document) + "\n"};
+    };
+    if (*step.plan != 0) runner_->ask("app.db", step.plan);
+    const auto open = [this] {
+      std::set<std::string> ids;
+      for (const Finding& one : board_.find("app.db")->open_findings()) {
+        if (one.id != "job.failed") ids.insert(one.id);
+      }
+      return fmt::format("{}", fmt::join(ids, " "));
+    };
+    work();
+    EXPECT_EQ(open(), step.open) << step.when;
+    // The same after a restart.
+    runner_.reset();
+    board_.leave("app.db");
+    start(clock_.now);
+    work();
+    EXPECT_EQ(open(), step.open) << step.when << ", begun anew";
+  }
 }
 
 TEST_F(JobRunnerTest, AFailureIsAFindingUntilARunIsWell) {

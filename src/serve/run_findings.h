@@ -1,10 +1,11 @@
-// What the runs of plans found, on the board: the findings of their checks, until they are found no more, and
-// that a plan fails.
+// What the runs of plans found, on the board: the findings of their checks, until a run that does the same
+// check finds them no more, and that a plan fails.
 #pragma once
 
 #include <array>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,20 +30,35 @@ class RunFindings {
   // What the last runs found is still open, and when they checked is known. Of a database that is known
   // already: nothing.
   void recall(const Member& member, RunHistory& history);
-  void forget(const std::string& database) { found_.erase(database); }  // it left
+  void forget(const std::string& database) {  // it left
+    found_.erase(database);
+    moments_.erase(database);
+  }
 
   // What a run printed that has ended now.
   void take(const Member& member, const std::string& plan, const std::string& output);
+  // Takes what was seen for a moment (locks, processes) off the board after an hour and a half; when that is
+  // so next, if at all.
+  std::optional<WallTime> end_moments();
   // job.failed, or that it is over.
   void tell_failure(const Member& member, const RunRecord& run);
 
  private:
   void note_check(const Member& member, WallTime when);
-  void set_check_findings(const Member& member);
+  struct Found {
+    WallTime when{};
+    bool full = false;  // by a full check
+    std::vector<Finding> findings = {};
+  };
+  void note(const std::string& database, const std::string& plan, std::vector<Finding> found, WallTime when);
+  void add(const std::string& database, const std::string& plan, std::vector<Finding> found, WallTime when);
+  void set_check_findings(const std::string& database);
 
   StatusBoard& board_;
   const Clock& clock_;
-  std::map<std::string, std::map<std::string, std::vector<Finding>>> found_;  // by database and job
+  std::map<std::string, std::map<std::string, Found>> found_;  // by database and check, or plan
+  std::map<std::string, WallTime>
+      moments_;  // by database: until when what was seen for a moment is on the board
 };
 
 }  // namespace litewright
