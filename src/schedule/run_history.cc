@@ -237,15 +237,22 @@ RunRecord RunHistory::begin(const std::string& job, const std::string& database,
 }
 
 std::int64_t RunHistory::ask(const std::string& job, const std::string& database) {
-  Statement insert = connection_.prepare(
-      "INSERT INTO runs(job, database, due, attempt, began, result) VALUES(?1, ?2, ?3, 0, ?3, 'waiting') "
-      "RETURNING id");
-  insert.bind(1, std::string_view(job));
-  insert.bind(2, std::string_view(database));
-  insert.bind(3, nanoseconds_of(clock_.wall()));
-  insert.step();
-  const std::int64_t id = insert.integer(0);
-  insert.step();  // to its end: only then it is committed
+  Transaction transaction(connection_, Transaction::Kind::kWrite);
+  for (const RunRecord& run : waiting(database)) {
+    if (run.job == job) return run.id;
+  }
+  std::int64_t id = 0;
+  {
+    Statement insert = connection_.prepare(
+        "INSERT INTO runs(job, database, due, attempt, began, result) VALUES(?1, ?2, ?3, 0, ?3, 'waiting') "
+        "RETURNING id");
+    insert.bind(1, std::string_view(job));
+    insert.bind(2, std::string_view(database));
+    insert.bind(3, nanoseconds_of(clock_.wall()));
+    insert.step();
+    id = insert.integer(0);
+  }
+  transaction.commit();
   return id;
 }
 

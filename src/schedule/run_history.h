@@ -62,7 +62,7 @@ class RunHistory {
   // The same. Throws Error{kLocked} that names what is in the way, or was had.
   RunRecord begin(const std::string& job, const std::string& database, WallTime due, int attempt);
   // A run that somebody asked for and that is yet to have its turn, whatever becomes of this process; its
-  // number.
+  // number. Where one of the same job and database waits already, that one's.
   std::int64_t ask(const std::string& job, const std::string& database);
   std::vector<RunRecord> waiting(const std::string& database);  // the oldest first
   // It has its turn. Nothing of all where it waits no more.

@@ -27,9 +27,20 @@ constexpr std::size_t kMostOwedSkips = 10'000;
 constexpr const char* kHistoryDamaged = "jobs.history-damaged";
 constexpr const char* kUnwritable = "archive.unwritable";  // the guard's word for a store that takes nothing
 
-std::string_view last_line(std::string_view text) {
-  while (text.ends_with('\n')) text.remove_suffix(1);
-  return text.substr(text.rfind('\n') + 1);
+// The message among the last lines of stderr, which a hint may follow.
+std::string message_in(std::string_view text) {
+  constexpr std::string_view kProgram = "litewright: ";
+  std::string_view last;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (line.starts_with(kProgram))
+      last = line.substr(kProgram.size());
+    else if (!line.empty() && !line.starts_with("hint: "))
+      last = line;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return std::string(last);
 }
 
 // What a command says that had no row to say it in.
@@ -37,7 +48,7 @@ std::string last_word(const OwnCommandResult& result) {
   const Json document = plan_document(result.output);
   if (document.is_object() && document.contains("message") && document["message"].is_string())
     return document["message"].get<std::string>();
-  return std::string(last_line(result.error));
+  return message_in(result.error);
 }
 
 }  // namespace

@@ -51,9 +51,10 @@ class JobRunner {
   // From any thread.
   void join(const Member& member);  // or what is configured of it changed
   void leave(const Member& member);
-  // A plan now, beside its schedule: "daily"; its run's number. It is in the history then, and has its turn
-  // whatever becomes of this process. Throws Error{kNoDatabase} for a database that is not there,
-  // Error{kUsage} for no plan, Error{kLocked} where too many wait, and as RunHistory does.
+  // A plan now, beside its schedule: "daily"; its run's number, or that of one like it that waits already. It
+  // is in the history then, and has its turn whatever becomes of this process. Throws Error{kNoDatabase} for
+  // a database that is not there, Error{kUsage} for no plan, Error{kLocked} where too many wait, and as
+  // RunHistory does.
   std::int64_t ask(const std::string& database, const std::string& plan);
   // By plan, for people and programs; of a database that is there.
   std::map<std::string, WallTime> next_runs(const std::string& database) const;

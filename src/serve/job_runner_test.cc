@@ -520,6 +520,23 @@ TEST_F(JobRunnerTest, AFailureIsAFindingUntilARunIsWell) {
   EXPECT_EQ(runs("daily", "/data/app.db").at(1).attempt, 2);
 }
 
+TEST_F(JobRunnerTest, AFailureIsToldByItsMessageAndNotByTheHintBehindIt) {
+  configure(kDaily);
+  start(at("2026-11-01T12:00:00Z"));
+  work();
+  struct Case {
+    const char *error, *summary;
+  };
+  for (const Case& one :
+       {Case{"litewright: it gave up\nhint: do not trust the file\n", "ended with 65: it gave up"},
+        Case{"sh: no such file\n", "ended with 65: sh: no such file"}, Case{"", "ended with 65: "}}) {
+    run_ = [&one](const OwnCommand&) { return OwnCommandResult{.status = 65, .error = one.error}; };
+    runner_->ask("app.db", "hourly");
+    work();
+    EXPECT_EQ(runs("hourly", "/data/app.db").back().summary, one.summary);
+  }
+}
+
 TEST_F(JobRunnerTest, ARestartForgetsNeitherTheLastCheckNorAFailure) {
   configure(kDaily);
   start(at("2026-11-01T01:59:00Z"));
@@ -612,6 +629,7 @@ TEST_F(JobRunnerTest, APlanThatIsAskedForRunsNow) {
   start(at("2026-11-01T12:00:00Z"));
   work();
   const std::int64_t id = runner_->ask("app.db", "weekly");
+  EXPECT_EQ(runner_->ask("app.db", "weekly"), id);  // it waits already
   EXPECT_EQ(runs("weekly", "/data/app.db").at(0).result, RunResult::kWaiting);
   work();
   ASSERT_EQ(runs("weekly", "/data/app.db").size(), 1u);
