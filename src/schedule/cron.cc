@@ -20,8 +20,8 @@ using std::chrono::seconds;
 constexpr std::int64_t kDay = 86400;
 // A 29 February that is a Sunday comes after 28 years, or 40 across a century without one: nothing possible
 // is rarer. All of it is looked through in less than a millisecond.
-constexpr std::int64_t kHorizonDays = 366 * 41;
-constexpr std::int64_t kBackDays = 366 * 4;
+constexpr std::int64_t kHorizonDays = std::int64_t{366} * 41;
+constexpr std::int64_t kBackDays = std::int64_t{366} * 4;
 
 struct Field {
   std::string_view name;
@@ -182,7 +182,7 @@ bool Schedule::matches_day(std::int64_t local_day) const {
 template <class Visit>
 void Schedule::visit_day(std::int64_t local_day, Visit&& visit) const {
   if (!matches_day(local_day)) return;
-  for (std::size_t minute = 0; minute < 24 * 60; ++minute) {
+  for (std::size_t minute = 0; minute < std::size_t{24} * 60; ++minute) {
     if (!hours_[minute / 60] || !minutes_[minute % 60]) continue;
     const LocalInstants due = zone_.instants({local_day * kDay + static_cast<std::int64_t>(minute) * 60});
     if (due.kind == LocalInstants::Kind::kSkipped && any_hour_) continue;
