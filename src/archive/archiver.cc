@@ -275,6 +275,7 @@ bool Archiver::wait_while_suspended() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopping_ || suspended_by_ < 0; });
   if (stopping_) return false;
+  if (follower_) follower_->abandon();  // it may never have come to run: the file was not there
   follower_ = make_follower();
   following_ = true;
   changed_.notify_all();
@@ -322,8 +323,22 @@ FollowStatus Archiver::status() const {
 }
 
 Txid Archiver::sync(milliseconds timeout, InTrouble in_trouble) {
-  const auto current = follower();
-  if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+  const SteadyTime end = clock_.steady() + timeout;
+  while (true) {
+    const auto current = follower();
+    if (!current) throw Error(ErrorCode::kLocked, "the archiver is just starting", "try again");
+    try {
+      return sync_with(*current, std::chrono::ceil<milliseconds>(end - clock_.steady()), in_trouble);
+    } catch (const Error& error) {
+      // Asked of one that the next has replaced before it came to follow anything.
+      const std::lock_guard lock(mutex_);
+      if (error.code() != ErrorCode::kLocked || stopping_ || follower_ == current || clock_.steady() >= end)
+        throw;
+    }
+  }
+}
+
+Txid Archiver::sync_with(Follower& current, milliseconds timeout, InTrouble in_trouble) {
   std::optional<SteadyTime> since;
   const auto hopeless = [&] {
     if (in_trouble == InTrouble::kWait) return false;
@@ -334,7 +349,7 @@ Txid Archiver::sync(milliseconds timeout, InTrouble in_trouble) {
     return since && clock_.steady() - *since >= kTroubleIsLasting;
   };
   try {
-    return current->sync(timeout, hopeless);
+    return current.sync(timeout, hopeless);
   } catch (const Error& error) {
     const SpoolStatus spool = spool_->store().status();
     if (spool.trouble) {
@@ -342,7 +357,7 @@ Txid Archiver::sync(milliseconds timeout, InTrouble in_trouble) {
                   fmt::format("{}; the archive takes nothing: {}", error.what(), spool.trouble->what()),
                   spool.trouble->hint());
     }
-    if (error.code() == ErrorCode::kLocked) throw_if_disk_is_full(*current);
+    if (error.code() == ErrorCode::kLocked) throw_if_disk_is_full(current);
     throw;
   }
 }

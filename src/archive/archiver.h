@@ -81,6 +81,7 @@ class Archiver {
   nlohmann::json prune(const nlohmann::json& request);
   enum class InTrouble { kWait, kGiveUp };  // while the store takes nothing
   Txid sync(std::chrono::milliseconds timeout, InTrouble in_trouble);
+  Txid sync_with(Follower& current, std::chrono::milliseconds timeout, InTrouble in_trouble);
   void note_failure(const Error& failure);
   void note_room();
   void throw_if_disk_is_full(const Follower& follower);

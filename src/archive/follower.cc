@@ -57,6 +57,10 @@ void Follower::leave_off() {
     let_go_ = true;
   }
   session_.reset();
+  abandon();
+}
+
+void Follower::abandon() {
   const std::lock_guard lock(mutex_);
   ended_ = true;
   answered_.notify_all();

@@ -103,6 +103,8 @@ class Follower {
   // After stop(): leaves without waiting for the store or for a gate. What is not archived yet is compared at
   // the next start.
   void hurry();
+  // Nobody runs it any more, if anybody ever did: who waits for an answer hears so.
+  void abandon();
   // The database is closed, and what was captured is archived, spooled or given up: go_on() returns as soon
   // as the store does.
   bool has_let_go() const;
