@@ -50,6 +50,15 @@ std::uint64_t whole_number(const std::string& text) {
   return std::stoull(text);
 }
 
+// Without a place for it nothing is remembered; whether the database is well is said all the same.
+std::string memory_folder(const Environment& environment) {
+  try {
+    return state_folder(environment);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 HealthRequest health_request(const Invocation& invocation, const ArchivePlace& place) {
   HealthRequest request = {.path = place.database.string(),
                            .display = place.display,
@@ -59,7 +68,7 @@ HealthRequest health_request(const Invocation& invocation, const ArchivePlace& p
                            .skip = listed(invocation.all("skip")),
                            .archive = place.store.get(),
                            .archive_name = place.archive,
-                           .state_folder = state_folder(invocation.session.environment)};
+                           .state_folder = memory_folder(invocation.session.environment)};
   const Configuration configuration = find_configuration(invocation.value("config"));
   if (const DatabaseSettings* settings = configuration.of(place.database)) {
     request.thresholds = settings->thresholds;

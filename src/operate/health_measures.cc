@@ -48,7 +48,8 @@ std::string statistics_fingerprint(Connection& connection) {
 }
 
 void age_of_statistics(HealthContext& context, const std::string& fingerprint) {
-  if (fingerprint.empty()) return;  // of empty tables there are none
+  // Of empty tables there are none, and nothing remembers since when they are as they are.
+  if (fingerprint.empty() || context.request.state_folder.empty()) return;
   const std::int64_t now = seconds_of(context.clock.wall());
   HealthMemory memory = read_health_memory(context.request.state_folder, context.request.path);
   if (memory.statistics != fingerprint) {
