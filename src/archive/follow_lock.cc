@@ -98,9 +98,8 @@ FollowLock::FollowLock(const FollowLockOptions& options)
   try {
     const FileDescriptor file = open_file(path_, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     pwrite_fully(file.get(), std::as_bytes(std::span(text)), 0, path_);
-  } catch (...) {
-    file_->unlock(place_);
-    throw;
+  } catch (const Error&) {
+    // It tells others who we are, and nothing more: a full disk keeps nobody from following.
   }
 }
 

@@ -1,7 +1,9 @@
 #include "archive/follow_lock.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,20 @@ TEST(FollowLock, AHardLinkIsTheSameDatabaseAndACopyIsNot) {
   other.database = database.folder.path("copy.db");
   std::filesystem::copy_file(database.path, other.database);
   EXPECT_FALSE(refusal(other));
+}
+
+// Where it can't be said who holds it, it is held all the same.
+TEST(FollowLock, NeedsNoRoomForWords) {
+  const Database database;
+  struct stat about{};
+  ASSERT_EQ(::stat(database.path.c_str(), &about), 0);
+  const std::string words =
+      database.folder.path(fmt::format("follow-{:x}-{}.txt", about.st_dev, about.st_ino));
+  std::filesystem::create_directory(words);
+  const FollowLock lock(database.options("a"));
+  const auto other = refusal(database.options("a"));
+  ASSERT_TRUE(other);
+  EXPECT_EQ(std::string(other->what()), database.path + " is followed already");
 }
 
 TEST(FollowLock, IsFreeAndLeavesNothingWhenItIsLetGo) {
