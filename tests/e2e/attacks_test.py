@@ -345,7 +345,7 @@ TESTS = [
     Test("all read marks taken by others before it starts are no obstacle", all_marks_taken_before, 12),
     Test("all read marks taken by others while it runs are no obstacle", all_marks_taken_while_it_runs, 15),
     Test("a reader that stays lets the WAL grow and it is reset afterwards", reader_stays, 18, 80),
-    Test("a transaction of 150 MB is archived within the memory bound", large_transaction, 25),
+    Test("a transaction of 150 MB is archived within the memory bound", large_transaction, 25, alone=True),
     Test("writers and checkpointers killed in transactions lose nothing acknowledged", killed_in_transactions, 16, 60),
     Test("a torn index header is mended and nothing is missed", torn_index_header, 12, 30),
     Test("the application's own checkpoints cost at most 100 ms more", own_checkpoints, 25, 80, alone=True),
