@@ -8,6 +8,7 @@ import time
 
 from private_syslog import PrivateSyslog
 from program import COMMAND_SECONDS, Serve, Skip, Test, check
+from served_database import make
 from webhook import serve_webhook
 
 
@@ -39,10 +40,7 @@ class Receiver:
 
 def told(context):
     receiver = Receiver()
-    path, noted = context.path("app.db"), context.path("noted")
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
-    connection.close()
+    path, noted = make(context, "app.db"), context.path("noted")
     toml = f"""
 [serve]
 look_every = "200ms"
@@ -98,10 +96,7 @@ thresholds = {{ free-disk = "off", disk-used = "off" }}
 def kept(context):
     """What a receiver did not take before the daemon was killed or left arrives when both are there again: once."""
     receiver = Receiver()
-    path = context.path("app.db")
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE t(x)")
-    connection.close()
+    path = make(context, "app.db")
     toml = f"""
 [serve]
 look_every = "200ms"
