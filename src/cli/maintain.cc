@@ -136,48 +136,42 @@ std::string maintain_point_before(const Invocation& invocation, const std::strin
   return way_back;
 }
 
+constexpr const char* kAbout =
+    "checkpoint copies the WAL back into the database. passive never keeps anybody waiting; full takes "
+    "all of it, restart lets the next commit begin the WAL anew, truncate cuts its file to nothing. Most "
+    "is done with writers running; for the last they wait some milliseconds. Beside protect it is protect "
+    "that does it. Who stood in the way is named.\n\n"
+    "analyze renews the query planner's statistics, of all tables or the one named; optimize only those "
+    "that need it. Both say what changed in sqlite_stat1.\n\n"
+    "vacuum gives free pages back to the file system: by incremental steps where the database has "
+    "auto_vacuum, else with VACUUM, which keeps writers out: how long is said first, and it is refused "
+    "without the room on disk or while the database is busy.\n\n"
+    "reindex makes indexes anew from their tables' rows: the one named, those of the table named, or all; "
+    "with --damaged those alone of which PRAGMA integrity_check complains. Each is one transaction: "
+    "readers go on, writers wait, for about as long as it says first.\n\n"
+    "orphans lists the rows whose foreign keys point at nothing; --delete, --null and --set-aside mend "
+    "them, in batches that keep writers out for milliseconds. foreign_keys is OFF meanwhile, so that "
+    "nothing cascades to rows that were not listed; a row that others point at is left by --delete and "
+    "--set-aside. The application's triggers run.\n\n"
+    "rows archive TABLE moves rows that are older than a cutoff out of it: to a table beside it, to "
+    "another database, or to a CSV file. In batches, each copied, made durable, read back, and only then "
+    "deleted; interrupted, it goes on where it was. Rows that others point at stay. A table whose "
+    "triggers delete rows is refused without --run-triggers: no copy of those rows is made.\n\n"
+    "copies FOLDER moves plain copies that are older to a folder on cheaper storage, one below it a "
+    "month; each is read back there before it goes here.\n\n"
+    "hourly, daily, weekly and monthly run the plans: checkpoint, statistics, checks, backup, verify, "
+    "VACUUM where it is worth it, with what was before and after each step. --dry-run prints their "
+    "command lines. litewright runs shows what was run.\n\n"
+    "Before reindex, orphans and rows change anything a point to go back to is made: in the archive where "
+    "there is one, else a plain copy beside the database.";
+
 Command maintain_command() {
   std::vector<std::string> names;
   for (const Action& action : kActions) names.emplace_back(action.name);
   Command command = with_database(
       {.name = "maintain",
        .summary = "keep a database fit, and mend what check finds",
-       .description =
-           "checkpoint copies the WAL back into the database. passive never keeps anybody waiting; full "
-           "takes "
-           "all of it, restart lets the next commit begin the WAL anew, truncate cuts its file to nothing. "
-           "Most is done with writers running; for the last they wait some milliseconds. Beside protect it "
-           "is "
-           "protect that does it. Who stood in the way is named.\n\n"
-           "analyze renews the query planner's statistics, of all tables or the one named; optimize only "
-           "those that need it. Both say what changed in sqlite_stat1.\n\n"
-           "vacuum gives free pages back to the file system: by incremental steps where the database has "
-           "auto_vacuum, else with VACUUM, which keeps writers out: how long is said first, and it is "
-           "refused "
-           "without the room on disk or while the database is busy.\n\n"
-           "reindex makes indexes anew from their tables' rows: the one named, those of the table named, or "
-           "all; with --damaged those alone of which PRAGMA integrity_check complains. Each is one "
-           "transaction: readers go on, writers wait, for about as long as it says first.\n\n"
-           "orphans lists the rows whose foreign keys point at nothing; --delete, --null and --set-aside "
-           "mend "
-           "them, in batches that keep writers out for milliseconds. foreign_keys is OFF meanwhile, so that "
-           "nothing cascades to rows that were not listed; a row that others point at is left by --delete "
-           "and "
-           "--set-aside. The application's triggers run.\n\n"
-           "rows archive TABLE moves rows that are older than a cutoff out of it: to a table beside it, to "
-           "another database, or to a CSV file. In batches, each copied, made durable, read back, and only "
-           "then deleted; interrupted, it goes on where it was. Rows that others point at stay. A table "
-           "whose "
-           "triggers delete rows is refused without --run-triggers: no copy of those rows is made.\n\n"
-           "copies FOLDER moves plain copies that are older to a folder on cheaper storage, one below it a "
-           "month; "
-           "each is read back there before it goes here.\n\n"
-           "hourly, daily, weekly and monthly run the plans: checkpoint, statistics, checks, backup, verify, "
-           "VACUUM where it is worth it, with what was before and after each step. --dry-run prints their "
-           "command lines. litewright runs shows what was run.\n\n"
-           "Before reindex, orphans and rows change anything a point to go back to is made: in the archive "
-           "where "
-           "there is one, else a plain copy beside the database.",
+       .description = kAbout,
        .options = maintain_options(),
        .examples =
            {{"litewright maintain app.db daily", "the daily plan, as from cron"},
